@@ -1,0 +1,1 @@
+"""What do we watch, and what do we know about places?"""

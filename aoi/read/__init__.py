@@ -1,0 +1,1 @@
+"""Files of areas and facilities, read once and checked row by row."""

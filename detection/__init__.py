@@ -1,0 +1,1 @@
+"""What changed, when, how sure are we, and what could we not have seen?"""

@@ -1,0 +1,206 @@
+"""The tables that detection hands on: detections and, always beside them, coverage.
+
+Both are public contracts: a change of a column's name or meaning raises `SCHEMA_VERSION`.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+SCHEMA_VERSION = 1
+
+
+class Event(StrEnum):
+    """What happened."""
+
+    CONSTRUCTION = "construction"
+    """Something was built where nothing of the kind stood."""
+    EXPANSION = "expansion"
+    """Something was built in, or right beside, a known factory or industrial park."""
+    DEMOLITION = "demolition"
+    """Something built is gone: the base of what can be said about de-securitisation."""
+    SURFACE_CHANGE = "surface_change"
+    """The ground looks lastingly different, but not built or cleared: fields, water, felled trees."""
+
+
+class Status(StrEnum):
+    """How far a detection has come."""
+
+    CANDIDATE = "candidate"
+    """Seen, but with too few clear looks to be sure: a pair of images never gives more."""
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """What came of watching one area in one period."""
+
+    FOUND = "found"
+    NOTHING_FOUND = "nothing_found"
+    """Seen well enough, and nothing changed: see the coverage row for how well."""
+    NOT_OBSERVED = "not_observed"
+    """There was imagery, but clouds or gaps hid too much: nothing can be said."""
+    NO_IMAGERY = "no_imagery"
+
+
+class Relation(StrEnum):
+    """Where a detection lies with respect to its nearest known facility."""
+
+    INSIDE = "inside"
+    NEAR = "near"
+    NONE = "none"
+
+
+DETECTION_COLUMNS: Mapping[str, str] = {
+    "detection_id": "str",
+    "area_id": "str",
+    "facility_id": "str?",
+    "facility_relation": "str",
+    "facility_distance_m": "float?",
+    "event": "str",
+    "status": "str",
+    "confidence": "float",
+    "onset_after": "date",
+    "onset_by": "date",
+    "confirmed_on": "date?",
+    "last_seen_on": "date",
+    "looks_before": "int",
+    "looks_after": "int",
+    "area_m2": "float",
+    "evidence": "json",
+    "sensors": "str",
+    "scene_ids": "json",
+    "settings_hash": "str",
+}
+"""Column to kind; ``?`` allows a missing value. ``geometry`` comes last, polygons in a projected CRS or EPSG:4326."""
+
+COVERAGE_COLUMNS: Mapping[str, str] = {
+    "area_id": "str",
+    "outcome": "str",
+    "period_start": "date?",
+    "period_end": "date?",
+    "looks": "int",
+    "clear_looks": "int",
+    "last_clear_look": "date?",
+    "observed_share": "float",
+    "median_clear_looks": "float",
+    "detectable_area_m2": "float?",
+    "detectable_contrast": "float?",
+    "not_seen": "json",
+    "settings_hash": "str",
+}
+"""One row an area. ``observed_share`` (0-1) is the part of the area seen clearly often enough, before and
+after, that a change could have been found; ``detectable_contrast`` is the smallest change of brightness (in the
+units of the bands) of a patch of ``detectable_area_m2`` that would have been reported; ``not_seen`` lists the
+dates that did not count, each with its reason."""
+
+_DTYPES: Mapping[str, str] = {
+    "str": "object",
+    "json": "object",
+    "float": "float64",
+    "int": "int64",
+    "date": "datetime64[s]",
+}
+
+
+def detections_frame(rows: Sequence[Mapping[str, Any]], *, epsg: int) -> gpd.GeoDataFrame:
+    """Make a checked detections table of `rows`, each with all of `DETECTION_COLUMNS` and ``geometry``."""
+    frame = _typed(rows, DETECTION_COLUMNS, epsg=epsg)
+    check_detections(frame)
+    return frame
+
+
+def coverage_frame(rows: Sequence[Mapping[str, Any]], *, epsg: int) -> gpd.GeoDataFrame:
+    """Make a checked coverage table of `rows`, each with all of `COVERAGE_COLUMNS` and the area's ``geometry``."""
+    frame = _typed(rows, COVERAGE_COLUMNS, epsg=epsg)
+    _check_columns(frame, COVERAGE_COLUMNS, table="coverage")
+    _check_vocabulary(frame, "outcome", Outcome)
+    _check_shares(frame, "observed_share")
+    return frame
+
+
+def as_detections(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table that was read from a file, which keeps fewer kinds of values, as a checked detections table."""
+    return detections_frame(_rows(frame, DETECTION_COLUMNS), epsg=frame.crs.to_epsg())
+
+
+def as_coverage(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table that was read from a file as a checked coverage table."""
+    return coverage_frame(_rows(frame, COVERAGE_COLUMNS), epsg=frame.crs.to_epsg())
+
+
+def no_detections(*, epsg: int) -> gpd.GeoDataFrame:
+    """Return a detections table without rows."""
+    return detections_frame([], epsg=epsg)
+
+
+def check_detections(frame: gpd.GeoDataFrame) -> None:
+    """Refuse a table that breaks the contract.
+
+    Raises:
+        ValueError: A column is missing or of another kind, a value is outside its vocabulary or range,
+            an id stands twice, an onset interval runs backwards, or the CRS is not known.
+
+    """
+    _check_columns(frame, DETECTION_COLUMNS, table="detections")
+    _check_vocabulary(frame, "event", Event)
+    _check_vocabulary(frame, "status", Status)
+    _check_vocabulary(frame, "facility_relation", Relation)
+    _check_shares(frame, "confidence")
+    if frame["detection_id"].duplicated().any():
+        raise ValueError(
+            f"detections: {frame['detection_id'][frame['detection_id'].duplicated()].iloc[0]} stands twice"
+        )
+    if (frame["onset_after"] > frame["onset_by"]).any():
+        raise ValueError("detections: onset_after must not be later than onset_by")
+    if (frame["area_m2"] <= 0).any():
+        raise ValueError("detections: area_m2 must be above 0")
+    if not frame.geometry.is_valid.all() or frame.geometry.is_empty.any():
+        raise ValueError("detections: every geometry must be a valid polygon")
+
+
+def _rows(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of `frame` with None for what is missing in a text column."""
+    texts = [name for name, kind in columns.items() if _DTYPES[kind.rstrip("?")] == "object"]
+    plain = frame.astype(dict.fromkeys(texts, object))
+    plain[texts] = plain[texts].where(plain[texts].notna(), None)
+    plain = plain.rename_geometry("geometry")
+    return list(plain[[*columns, "geometry"]].to_dict("records"))
+
+
+def _typed(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, epsg: int) -> gpd.GeoDataFrame:
+    data = {
+        name: pd.Series([row[name] for row in rows], dtype=_DTYPES[kind.rstrip("?")]) for name, kind in columns.items()
+    }
+    shapes = gpd.GeoSeries([row["geometry"] for row in rows], crs=epsg)
+    return gpd.GeoDataFrame(data, geometry=shapes, crs=epsg)
+
+
+def _check_columns(frame: gpd.GeoDataFrame, columns: Mapping[str, str], *, table: str) -> None:
+    expected = [*columns, "geometry"]
+    if list(frame.columns) != expected:
+        raise ValueError(f"{table}: expected the columns {expected}; got {list(frame.columns)}")
+    if frame.crs is None:
+        raise ValueError(f"{table}: the CRS is not known")
+    for name, kind in columns.items():
+        dtype = _DTYPES[kind.rstrip("?")]
+        if frame[name].dtype != np.dtype(dtype):
+            raise ValueError(f"{table}: {name} must be {dtype}; got {frame[name].dtype}")
+        if not kind.endswith("?") and frame[name].isna().any():
+            raise ValueError(f"{table}: {name} has a missing value")
+
+
+def _check_vocabulary(frame: gpd.GeoDataFrame, column: str, words: type[StrEnum]) -> None:
+    strange = set(frame[column]) - {word.value for word in words}
+    if strange:
+        raise ValueError(f"{column}: {sorted(map(str, strange))} is not among {[word.value for word in words]}")
+
+
+def _check_shares(frame: gpd.GeoDataFrame, column: str) -> None:
+    if not frame[column].between(0, 1).all():
+        raise ValueError(f"{column}: must lie in 0 to 1")

@@ -1,0 +1,1 @@
+"""When does which step run, on what, and what happens if it fails?"""

@@ -1,0 +1,1 @@
+"""What lies where on the ground, and what did the satellite see there?"""

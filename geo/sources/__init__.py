@@ -1,0 +1,1 @@
+"""Where imagery comes from: every source answers the same two questions, `search` and `read`."""

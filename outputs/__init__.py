@@ -1,0 +1,1 @@
+"""What does it mean, and who gets it in which form?"""
