@@ -1,0 +1,187 @@
+"""The image files of a folder: when each was taken, which bands it holds, what is wrong with it."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from shapely.geometry import Polygon
+
+from geo.errors import SourceError
+from geo.sources.folder.header import Header, footprint_4326, read_header
+from geo.sources.folder.layers import Layer, broken_layers, layers_of
+from geo.sources.folder.names import DATE_FORMS, find_bands, find_time
+from geo.sources.folder.sidecar import (
+    DATES_NAME,
+    SIDECAR_NAME,
+    SidecarRow,
+    choose_rows,
+    dated_folder,
+    read_dates,
+    read_sidecar,
+)
+
+logger = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".jp2"})
+_MASK_PREFIX = "MSK_"
+"""The quality masks inside Sentinel-2 products name the bands they belong to, but hold none."""
+_PREVIEW_END = "_PVI"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFile:
+    """One image file, dated, with its bands."""
+
+    path: Path
+    relative: str
+    """Path from the source's folder, with ``/``."""
+    names: tuple[str, ...]
+    """What may tell something: its stem, then its folders' names, the nearest first."""
+    observed_at: datetime
+    layers: tuple[Layer, ...]
+    """None where it cannot be opened and its name tells no band."""
+    row: SidecarRow | None
+    problem: str
+    """Why it cannot be opened; empty if it can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A file that only the user can explain."""
+
+    observed_on: date
+    footprint_4326: Polygon | None
+    message: str
+
+
+def find_files(root: Path) -> tuple[tuple[ImageFile, ...], tuple[Fault, ...]]:
+    """Look at every GeoTIFF and JPEG 2000 file below `root`, reading headers only.
+
+    Passed over in silence: other files, and single bands of which nothing tells which band they are (labels,
+    elevation models). A damaged file, or one without georeference, is part of its scene and fails when it is read;
+    a file that lacks an explanation becomes a `Fault`.
+
+    Raises:
+        SourceError: `root` is no folder or holds no imagery, a sidecar is wrong, or an image has no date.
+
+    """
+    images, notes = _walk(root)
+    rows, dates = _said_beside(root, images, notes)
+    looked = [_look(root, path, rows.get(path), dates) for path in images]
+    files = tuple(found for found in looked if isinstance(found, ImageFile))
+    faults = tuple(found for found in looked if isinstance(found, Fault))
+    if not files and not faults:
+        raise SourceError(_nothing(root, images))
+    logger.info("%s: %d files of %d are imagery", root, len(files) + len(faults), len(images))
+    return files, faults
+
+
+def _walk(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images and the sidecars below `root`, sorted, without hidden ones; links are followed once."""
+    if not root.is_dir():
+        raise SourceError(
+            f"{root}: {'is a file; a folder is expected' if root.exists() else 'there is no such folder'}"
+        )
+    images, notes, seen = [], [], set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        real = Path(folder).resolve()
+        subfolders[:] = [] if real in seen else sorted(name for name in subfolders if not name.startswith("."))
+        paths = [] if real in seen else [Path(folder, name) for name in names if not name.startswith(".")]
+        seen.add(real)
+        notes += [path for path in paths if path.name.lower() in {SIDECAR_NAME, DATES_NAME}]
+        images += [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not _is_by_product(path)]
+    return sorted(images), sorted(notes, key=lambda path: (len(path.parts), path))
+
+
+def _is_by_product(path: Path) -> bool:
+    return path.name.startswith(_MASK_PREFIX) or path.stem.upper().endswith(_PREVIEW_END)
+
+
+def _said_beside(
+    root: Path, images: Sequence[Path], notes: Sequence[Path]
+) -> tuple[dict[Path, SidecarRow], dict[Path, datetime]]:
+    """Return what the sidecars say: rows by image, dates by folder. Deeper ones win."""
+    rows: dict[Path, SidecarRow] = {}
+    dates: dict[Path, datetime] = {}
+    above = root.resolve().parent / DATES_NAME  # imgs_1 alone, given as the root, is still dated by its parent
+    for note in [*([above] if above.is_file() else []), *notes]:
+        if note.name.lower() == DATES_NAME:
+            folders = [root] if note is above else _folders_below(note.parent, images)
+            said = read_dates(note)
+            stamps = {folder: dated_folder(said, folder.resolve().name) for folder in folders}
+            dates |= {folder: stamp for folder, stamp in stamps.items() if stamp}
+        else:
+            below = {path.relative_to(note.parent).as_posix(): path for path in images if note.parent in path.parents}
+            rows |= {below[relative]: row for relative, row in choose_rows(read_sidecar(note), list(below)).items()}
+    return rows, dates
+
+
+def _folders_below(folder: Path, images: Sequence[Path]) -> list[Path]:
+    return sorted({parent for path in images for parent in path.parents if parent.parent == folder})
+
+
+def _look(root: Path, path: Path, row: SidecarRow | None, dates: Mapping[Path, datetime]) -> ImageFile | Fault | None:
+    """Return what `path` is: an image, an image that lacks an explanation, or nothing of interest."""
+    header, problem = _header(path)
+    bands = find_bands(path.stem)
+    fault = ""
+    layers: tuple[Layer, ...] = ()
+    try:
+        layers = layers_of(path, header, bands, row) if header else broken_layers(path, bands, problem)
+    except SourceError as error:
+        fault = str(error)
+    if header and not layers and not fault:
+        return None
+    folders = [parent for parent in path.parents if parent == root or root in parent.parents]
+    names = (path.stem, *(folder.resolve().name for folder in folders))
+    said = row.observed_at if row else None
+    dated = next((dates[folder] for folder in folders if folder in dates), None)
+    observed_at = said or dated or _time(path, names, problem=problem)
+    if fault:
+        return Fault(observed_on=observed_at.date(), footprint_4326=_place(header), message=fault)
+    relative = path.relative_to(root).as_posix()
+    return ImageFile(
+        path=path, relative=relative, names=names, observed_at=observed_at, layers=layers, row=row, problem=problem
+    )
+
+
+def _header(path: Path) -> tuple[Header | None, str]:
+    try:
+        return read_header(path), ""
+    except SourceError as error:
+        return None, str(error)
+
+
+def _place(header: Header | None) -> Polygon | None:
+    try:
+        return footprint_4326(header) if header else None
+    except SourceError:
+        return None
+
+
+def _time(path: Path, names: Sequence[str], *, problem: str) -> datetime:
+    """Return when names say that the image was taken: the file's wins over its folders', near folders over far ones."""
+    hint = (
+        f"name it with a date such as {DATE_FORMS}, or give it in a {SIDECAR_NAME} in its folder "
+        f"with the columns file,date (such as '{path.name},2017-02-16')"
+    )
+    for name in names:
+        try:
+            found = find_time(name)
+        except ValueError as error:
+            raise SourceError(f"{path}: the date it was taken is not clear from '{name}': {error}; {hint}") from error
+        if found:
+            return found
+    raise SourceError(problem or f"{path}: neither it nor its folders tell when it was taken; {hint}")
+
+
+def _nothing(root: Path, images: Sequence[Path]) -> str:
+    if not images:
+        return f"{root}: holds no imagery: there is no GeoTIFF (.tif, .tiff) or JPEG 2000 (.jp2) file in it"
+    return (
+        f"{root}: holds no imagery: of {images[0].name} and {len(images) - 1} more nothing tells the bands; name them "
+        f"such as 'site_20170216_B04.tif' or give the bands in a {SIDECAR_NAME} (columns file,date,bands)"
+    )

@@ -1,0 +1,137 @@
+"""Imagery from a folder: any GeoTIFF or JPEG 2000 files, any pixel size, any CRS."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo.errors import SourceError
+from geo.grid import Grid
+from geo.masks import MaskParams, clear_from_scl
+from geo.scene import Scene
+from geo.sources.base import SceneRef
+from geo.sources.folder.files import Fault, find_files
+from geo.sources.folder.index import FolderScene, group_scenes
+from geo.sources.folder.layers import Layer
+from geo.sources.folder.names import SCL
+from geo.sources.folder.read import mosaic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOptions:
+    """What a folder cannot say itself."""
+
+    credit: str = "Contains modified Copernicus Sentinel data {years}"
+    mask: MaskParams = field(default_factory=MaskParams)
+
+
+class FolderSource:
+    """The images below one folder; `ImagerySource` says what its two questions mean.
+
+    How files become scenes: `geo.sources.folder.index`; what a ``scenes.csv`` beside them may say:
+    `geo.sources.folder.sidecar`; how their numbers become reflectance: `geo.sources.folder.layers`. In short:
+    dates and bands come from names, 16-bit numbers are reflectance times 10 000, 8-bit numbers are display values,
+    floating point is taken as it is, 0 in whole numbers is "not recorded", and tags and sidecar win over all of it.
+
+    Headers are read once in the life of a source; no file stays open. Threads may share one, processes may each have
+    a copy.
+    """
+
+    def __init__(self, path: Path, options: FolderOptions | None = None) -> None:
+        self._path = Path(path)
+        self._options = options or FolderOptions()
+        self._lock = Lock()
+        self._found: tuple[tuple[FolderScene, ...], tuple[Fault, ...]] | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, FolderOptions]]:
+        return type(self), (self._path, self._options)
+
+    @property
+    def credit(self) -> str:
+        """The line that every product made from this imagery must carry."""
+        return self._options.credit
+
+    def search(self, shape_4326: BaseGeometry, *, first: date, last: date) -> Sequence[SceneRef]:
+        """Return the scenes of [first, last] that touch `shape_4326`, ascending in time; none is an answer.
+
+        A scene with a file that is damaged or has no georeference is returned as well, wherever it may lie: `read`
+        tells what is wrong with it, so that one bad file costs one scene.
+
+        Raises:
+            SourceError: There is no such folder or no imagery in it; a sidecar is wrong; an image has no date; or the
+                bands or numbers of an image of that time and place are not known. Names the file.
+
+        """
+        scenes, faults = self._index()
+        for fault in faults:
+            place = fault.footprint_4326
+            if first <= fault.observed_on <= last and (place is None or place.intersects(shape_4326)):
+                raise SourceError(fault.message)
+        return [
+            scene.ref for scene in scenes if first <= scene.ref.observed_at.date() <= last and scene.touches(shape_4326)
+        ]
+
+    def read(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> Scene:
+        """Return `ref` resampled onto `grid`, reading no more of the files than lies under it.
+
+        Clear is what every one of `bands` recorded and, where the scene has a classification layer, what it calls
+        clear (`geo.masks`), also if that layer is not among `bands`.
+
+        Raises:
+            SourceError: The scene is not in the folder or has changed since `search`, offers no such band, or a file
+                is damaged or has no georeference. Names the file.
+
+        """
+        scene = self._scene(ref)
+        missing = [band for band in bands if band not in scene.layers]
+        if missing:
+            offered = ", ".join(scene.layers)
+            raise SourceError(f"{self._path}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}")
+        values = {band: mosaic(scene.layers[band], grid) for band in bands}
+        is_clear = np.logical_and.reduce([np.isfinite(layer) for layer in values.values()])
+        if SCL in scene.layers:
+            is_clear &= self._clear(scene.layers[SCL], grid)
+        return Scene(
+            scene_id=ref.scene_id,
+            observed_at=ref.observed_at,
+            platform=ref.platform,
+            quantity=scene.quantity,
+            grid=grid,
+            bands=values,
+            is_clear=is_clear,
+        )
+
+    def _index(self) -> tuple[tuple[FolderScene, ...], tuple[Fault, ...]]:
+        with self._lock:
+            if self._found is None:
+                files, faults = find_files(self._path)
+                self._found = (group_scenes(files), faults)
+            return self._found
+
+    def _scene(self, ref: SceneRef) -> FolderScene:
+        scenes, _ = self._index()
+        for scene in scenes:
+            if scene.ref.scene_id == ref.scene_id:
+                if scene.ref.fingerprint != ref.fingerprint:
+                    raise SourceError(f"{self._path}: files of scene {ref.scene_id} have changed since the search")
+                return scene
+        raise SourceError(f"{self._path}: holds no scene {ref.scene_id}")
+
+    def _clear(self, layers: Sequence[Layer], grid: Grid) -> NDArray[np.bool_]:
+        """Return where the classification is clear; clouds beyond the edge of `grid` are grown into it too."""
+        rim = self._options.mask.buffer_px
+        wider = replace(
+            grid,
+            left_m=grid.left_m - rim * grid.pixel_m,
+            top_m=grid.top_m + rim * grid.pixel_m,
+            width_px=grid.width_px + 2 * rim,
+            height_px=grid.height_px + 2 * rim,
+        )
+        is_clear = clear_from_scl(mosaic(layers, wider), self._options.mask)
+        return is_clear[rim : rim + grid.height_px, rim : rim + grid.width_px]

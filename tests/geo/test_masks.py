@@ -1,0 +1,58 @@
+"""Where the classification layer says that the ground was clearly seen."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from geo.masks import MaskParams, clear_from_scl
+
+NO_BUFFER = MaskParams(buffer_px=0)
+
+
+def test_clear_classes_are_vegetation_bare_water_unclassified_and_dark() -> None:
+    classes = np.arange(14, dtype=np.float32).reshape(1, -1)
+    assert np.flatnonzero(clear_from_scl(classes, NO_BUFFER)).tolist() == [2, 4, 5, 6, 7]
+
+
+def test_no_class_is_not_clear() -> None:
+    classes = np.array([[np.nan, 4, -1, 4.5]], dtype=np.float32)
+    assert clear_from_scl(classes, NO_BUFFER).tolist() == [[False, True, False, False]]
+
+
+def test_a_cloud_hides_a_disc() -> None:
+    classes = np.full((5, 5), 4, dtype=np.float32)
+    classes[2, 2] = 9
+    assert (~clear_from_scl(classes, MaskParams(buffer_px=2))).astype(int).tolist() == [
+        [0, 0, 1, 0, 0],
+        [0, 1, 1, 1, 0],
+        [1, 1, 1, 1, 1],
+        [0, 1, 1, 1, 0],
+        [0, 0, 1, 0, 0],
+    ]
+
+
+@pytest.mark.parametrize("hidden", [0, 1, np.nan])
+def test_gaps_and_defects_are_not_grown(hidden: float) -> None:
+    classes = np.full((5, 5), 5, dtype=np.float32)
+    classes[2, 2] = hidden
+    assert np.argwhere(~clear_from_scl(classes, MaskParams())).tolist() == [[2, 2]]
+
+
+scl = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.sampled_from([0.0, 3, 4, 5, 8]))
+
+
+@given(classes=scl, buffer_px=st.integers(0, 4))
+def test_clear_is_farther_from_every_cloud_than_the_buffer(classes: NDArray[np.float32], buffer_px: int) -> None:
+    is_cloud = (classes == 3) | (classes == 8)
+    distance_px = distance_transform_edt(~is_cloud) if is_cloud.any() else np.full(classes.shape, np.inf)
+    expected = ((classes == 4) | (classes == 5)) & (distance_px > buffer_px)
+    np.testing.assert_array_equal(clear_from_scl(classes, MaskParams(buffer_px=buffer_px)), expected)
+
+
+def test_a_negative_buffer_is_refused() -> None:
+    with pytest.raises(ValueError, match="buffer_px cannot be negative; got -1"):
+        MaskParams(buffer_px=-1)
