@@ -169,7 +169,8 @@ def _rows(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> list[dict[str,
     texts = [name for name, kind in columns.items() if _DTYPES[kind.rstrip("?")] == "object"]
     plain = frame.astype(dict.fromkeys(texts, object))
     plain[texts] = plain[texts].where(plain[texts].notna(), None)
-    plain = plain.rename_geometry("geometry")
+    if plain.geometry.name != "geometry":
+        plain = plain.rename_geometry("geometry")
     return list(plain[[*columns, "geometry"]].to_dict("records"))
 
 

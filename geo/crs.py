@@ -3,11 +3,12 @@
 from functools import lru_cache
 from typing import TypeVar
 
+import numpy as np
+import shapely
 from pyproj import CRS, Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_utm_crs_info
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 LON_LAT_EPSG = 4326
 
@@ -23,7 +24,9 @@ def reproject(shape: Shape, *, from_epsg: int, to_epsg: int) -> Shape:
     """Return `shape` with its coordinates in another CRS."""
     if from_epsg == to_epsg:
         return shape
-    return transform(_transformer(from_epsg, to_epsg).transform, shape)
+    project = _transformer(from_epsg, to_epsg).transform
+    moved: Shape = shapely.transform(shape, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
+    return moved
 
 
 def utm_epsg(shape_4326: BaseGeometry) -> int:

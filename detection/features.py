@@ -1,0 +1,153 @@
+"""What can be measured of one changed object, before and after?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from detection.context import mean_of_seen
+from detection.onset import Growth
+from detection.outline import Patch
+from detection.steps import Steps
+
+_STRUCTURE_WINDOW_PX = 5
+_LEAST_LOOKS_BEFORE = 2
+_LEAST_LOOKS_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """The measured features of one object. What cannot be measured with the bands at hand is None."""
+
+    peak_z: float
+    """Clearest contrast within the object, in sigma of unchanged ground."""
+
+    structure_before: float
+    """Local standard deviation of brightness (5 x 5 pixels), in units of that of calm ground: 1 is open ground."""
+
+    structure_after: float
+
+    brightness_change: float
+    """Mean after less mean before, relative to the mean before."""
+
+    greenness_after: float | None
+    """Median NDVI after; without near infrared the visible greenness (2G-R-B)/(R+G+B), which is smaller."""
+
+    greenness_change: float | None
+
+    has_near_infrared: bool
+
+    persistence: float
+    """Share (0-1) of the clear looks that lie on the right side of their pixel's step."""
+
+    looks_before: int
+    """Clear looks at the object without the change."""
+
+    looks_after: int
+
+    backed_share: float
+    """Share (0-1) of the object whose own step has at least two looks before it and three from it on."""
+
+    edge_share: float
+    """Share (0-1) of the object's pixels that touch unseen ground or the image's edge."""
+
+    area_m2: float
+
+
+def structure(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the local standard deviation of brightness, shape (y, x), of an image (band, y, x)."""
+    brightness: NDArray[np.float32] = image.mean(axis=0)
+    mean = mean_of_seen(brightness, _STRUCTURE_WINDOW_PX)
+    square = mean_of_seen(np.square(brightness), _STRUCTURE_WINDOW_PX)
+    return np.sqrt(np.maximum(square - np.square(mean), 0)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layers:
+    """Maps that the features of all objects are read from, each of shape (y, x)."""
+
+    structure_before: NDArray[np.float32]
+    structure_after: NDArray[np.float32]
+    greenness_before: NDArray[np.float32] | None
+    greenness_after: NDArray[np.float32] | None
+    has_near_infrared: bool
+    is_backed: NDArray[np.bool_]
+    at_edge: NDArray[np.bool_]
+    is_calm: NDArray[np.bool_]
+
+
+def layers(steps: Steps, is_seen: NDArray[np.bool_], bands: tuple[str, ...], is_calm: NDArray[np.bool_]) -> Layers:
+    """Make the maps.
+
+    Args:
+        steps: Before and after of each pixel.
+        is_seen: Shape (time, y, x): where each date was clearly seen.
+        bands: The names of the bands, in the order of `steps.before`.
+        is_calm: Unchanged ground; its structure is the unit of structure.
+
+    """
+    before, after = structure(steps.before), structure(steps.after)
+    calm = before[is_calm & np.isfinite(before)]
+    unit = max(float(np.median(calm)) if calm.size else 1.0, 1e-6)
+    index = np.arange(len(is_seen))[:, None, None]
+    looks_before = (is_seen & (index < steps.onset)).sum(axis=0)
+    looks_after = (is_seen & (index >= steps.onset)).sum(axis=0)
+    is_dated = steps.onset > 0
+    return Layers(
+        structure_before=before / unit,
+        structure_after=after / unit,
+        greenness_before=_greenness(steps.before, bands),
+        greenness_after=_greenness(steps.after, bands),
+        has_near_infrared="B08" in bands,
+        is_backed=is_dated & (looks_before >= _LEAST_LOOKS_BEFORE) & (looks_after >= _LEAST_LOOKS_AFTER),
+        at_edge=ndimage.binary_dilation(~np.isfinite(steps.score_z), iterations=2, border_value=1),
+        is_calm=is_calm,
+    )
+
+
+def measure(patch: Patch, steps: Steps, maps: Layers, growth: Growth) -> Features:
+    """Measure one object."""
+    here = patch.is_member
+    mean_before, mean_after = (_mean(image.mean(axis=0), here) for image in (steps.before, steps.after))
+    green_after, green_before = (_median(layer, here) for layer in (maps.greenness_after, maps.greenness_before))
+    return Features(
+        peak_z=float(np.nanmax(steps.score_z[here])),
+        structure_before=_mean(maps.structure_before, here),
+        structure_after=_mean(maps.structure_after, here),
+        brightness_change=(mean_after - mean_before) / max(mean_before, 1e-6),
+        greenness_after=green_after,
+        greenness_change=None if green_after is None or green_before is None else green_after - green_before,
+        has_near_infrared=maps.has_near_infrared,
+        persistence=_mean(steps.persistence, here),
+        looks_before=growth.looks_before,
+        looks_after=growth.looks_after,
+        backed_share=float(maps.is_backed[here].mean()),
+        edge_share=float(maps.at_edge[here].mean()),
+        area_m2=patch.area_m2,
+    )
+
+
+def _greenness(image: NDArray[np.float32], bands: tuple[str, ...]) -> NDArray[np.float32] | None:
+    by_name = dict(zip(bands, image, strict=True))
+    if {"B04", "B08"} <= by_name.keys():
+        red, near_infrared = by_name["B04"], by_name["B08"]
+        ndvi: NDArray[np.float32] = (near_infrared - red) / np.maximum(near_infrared + red, 1e-3)
+        return ndvi
+    if {"B02", "B03", "B04"} <= by_name.keys():
+        blue, green, red = (by_name[name] for name in ("B02", "B03", "B04"))
+        visible: NDArray[np.float32] = (2 * green - red - blue) / np.maximum(red + green + blue, 1e-3)
+        return visible
+    return None
+
+
+def _mean(values: NDArray[np.float32], here: NDArray[np.bool_]) -> float:
+    seen = values[here & np.isfinite(values)]
+    return float(seen.mean()) if seen.size else 0.0
+
+
+def _median(values: NDArray[np.float32] | None, here: NDArray[np.bool_]) -> float | None:
+    if values is None:
+        return None
+    seen = values[here & np.isfinite(values)]
+    return float(np.median(seen)) if seen.size else None

@@ -1,0 +1,205 @@
+"""The command `sitewatch`. Heavy libraries are imported inside the commands: `--help` answers at once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.environment import clean_gis_environment, prepare_prefect_console
+from flows.show import EXIT_CODES, Show
+
+STOPPED = 130
+
+app = typer.Typer(
+    name="sitewatch",
+    help="Watch facilities from space: find construction, expansion and demolition in satellite imagery.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+flow_app = typer.Typer(help="The same under Prefect.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(flow_app, name="flow")
+
+Folder = Annotated[
+    Path | None, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="the current one")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
+Areas = Annotated[list[str] | None, typer.Option("--area", help="Only this area; may be given several times.")]
+Force = Annotated[bool, typer.Option("--force", help="Make every product again, even if nothing changed.")]
+
+
+@app.callback()
+def common(context: typer.Context, *, workspace: Folder = None, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Keep what may stand before the command as well as behind it."""
+    context.obj = (workspace, Show(is_quiet=quiet, is_json=as_json))
+
+
+@app.command()
+def init(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    *,
+    source: Annotated[str, typer.Option(help="Where imagery comes from: simulated or folder.")] = "simulated",
+    imagery: Annotated[Path | None, typer.Option(help="With --source folder: the folder of the images.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make a workspace: settings that explain themselves, and a sample watch list."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.initial import hints, make_workspace  # noqa: PLC0415
+
+        made = make_workspace(folder, source=source, imagery=imagery)
+        show.document({"workspace": str(made.root), "files": [str(path) for path in made.files]})
+        for line in hints(made):
+            show.say(line)
+
+
+@app.command(epilog=EXIT_CODES)
+def run(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    *,
+    workspace: Folder = None,
+    area: Areas = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Watch every area once, and publish what is new."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.report import show_report  # noqa: PLC0415
+        from flows.run import run_workspace  # noqa: PLC0415
+
+        with show.progress("watching") as bar:
+            report = run_workspace(_folder(context, workspace), area_ids=area or (), force=force, listener=bar)
+        show_report(report, show)
+        raise typer.Exit(report.exit_code)
+
+
+@flow_app.command("run", epilog=EXIT_CODES)
+def flow_run(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    *,
+    workspace: Folder = None,
+    area: Areas = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Do what `sitewatch run` does as a Prefect flow, on your Prefect server or a temporary one."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        prepare_prefect_console()
+        from flows.monitor import run_flow  # noqa: PLC0415
+        from flows.report import show_report  # noqa: PLC0415
+
+        report = run_flow(_folder(context, workspace), area_ids=area or (), force=force)
+        show_report(report, show)
+        raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def doctor(context: typer.Context, *, workspace: Folder = None, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Say whether a run could start, and what is missing. Ends with 0 if it could, with 1 if not."""
+    with _speaking(context, quiet=quiet, as_json=as_json, warned=False) as show:
+        unset = clean_gis_environment()
+        from flows.doctor import examine, show_findings  # noqa: PLC0415
+
+        findings = examine(_folder(context, workspace), unset_variables=unset)
+        raise typer.Exit(show_findings(findings, show))
+
+
+@app.command()
+def config(context: typer.Context, *, as_json: Json = False) -> None:
+    """Print the default settings, each with its explanation."""
+    with _speaking(context, as_json=as_json) as show:
+        from flows.config import Config  # noqa: PLC0415
+        from flows.template import default_toml  # noqa: PLC0415
+
+        show.document(Config().model_dump(mode="json"))
+        show.say(default_toml().rstrip())
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    run_folder: Annotated[
+        Path | None, typer.Argument(help="A run's folder.", show_default="the newest of the workspace")
+    ] = None,
+    *,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Check that a run's files are those that were written: none changed, none missing, none added."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.verify import verify_run  # noqa: PLC0415
+
+        raise typer.Exit(verify_run(run_folder or _folder(context, workspace) / "latest", show))
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where to make the demo's workspace.")] = Path("demo"),
+    *,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Try everything on simulated imagery, and compare what is found with what was simulated."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.demo import run_demo  # noqa: PLC0415
+
+        raise typer.Exit(run_demo(folder, show))
+
+
+@app.command()
+def version(context: typer.Context, *, as_json: Json = False) -> None:
+    """Print the version."""
+    with _speaking(context, as_json=as_json) as show:
+        from flows.version import sitewatch_version  # noqa: PLC0415
+
+        show.document({"version": sitewatch_version()})
+        show.say(f"sitewatch {sitewatch_version()}")
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="sitewatch")
+
+
+def _folder(context: typer.Context, workspace: Path | None) -> Path:
+    before, _ = context.find_root().obj
+    return workspace or before or Path()
+
+
+@contextmanager
+def _speaking(
+    context: typer.Context, *, quiet: bool = False, as_json: bool = False, warned: bool = True
+) -> Iterator[Show]:
+    """Give a way to speak; turn what goes wrong into one line on stderr and the right exit code."""
+    _, before = context.find_root().obj
+    show = Show(is_quiet=quiet or before.is_quiet, is_json=as_json or before.is_json)
+    unset = clean_gis_environment() if warned else ()
+    if unset:
+        show.trouble(f"ignored {', '.join(unset)}: the data of another installation would be used", kind="warning")
+    from geo.errors import OutputError, SitewatchError  # noqa: PLC0415
+
+    try:
+        yield show
+    except SitewatchError as error:
+        code = 3 if isinstance(error, OutputError) else 2
+        show.document({"error": str(error), "exit_code": code})
+        show.trouble(str(error), kind="error")
+        raise typer.Exit(code) from error
+    except KeyboardInterrupt:
+        show.document({"error": "stopped", "exit_code": STOPPED})
+        show.trouble("stopped; what was finished is kept", kind="note")
+        raise typer.Exit(STOPPED) from None
+
+
+if __name__ == "__main__":
+    main()

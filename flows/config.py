@@ -1,0 +1,206 @@
+"""The settings of a workspace: read from `sitewatch.toml`, checked once, and printed with their explanations."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from detection.detect import DetectParams
+from geo.errors import ConfigError
+from geo.masks import MaskParams
+from outputs.risk.join import JoinParams
+
+CONFIG_NAME = "sitewatch.toml"
+
+
+class Section(BaseModel):
+    """What all sections share: nothing changes once it is read, and no key is silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class WorkspaceSettings(Section):
+    """Which files to work on. Paths are relative to this file."""
+
+    areas: str = Field(default="areas.geojson", min_length=1)
+    """The areas to watch: a vector file with one polygon an area, its id and its name."""
+    facilities: str = "facilities.geojson"
+    """The places that are known, to which detections are joined: a vector file of points or polygons with an id,
+    a name and a kind (camp, prison, factory, industrial_park, other); empty: none are known."""
+    runs: str = Field(default="runs", min_length=1)
+    """Where each finished run gets a folder of its own."""
+
+
+class FolderSettings(Section):
+    """Imagery: the files of a folder."""
+
+    kind: Literal["folder"] = "folder"
+    """A folder of GeoTIFF or JPEG 2000 files whose names carry the date of the acquisition."""
+    path: str = Field(min_length=1)
+    """The folder, relative to this file or absolute; it is only read."""
+    credit: str = ""
+    """The line that every product must carry, `{years}` standing for the scenes' years; empty: that of Copernicus."""
+    mask: MaskParams = MaskParams()
+    """What the classification layer must say for the ground to count as clearly seen."""
+
+
+class SimulatedSettings(Section):
+    """Imagery: simulated, with a known truth, to try everything without an account."""
+
+    kind: Literal["simulated"] = "simulated"
+    """Drawn, not observed: every product made from it says so."""
+    scenario: str = Field(default="demo", min_length=1)
+    """Which story is told."""
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """Another number draws other noise and other clouds."""
+
+
+SourceSettings = Annotated[FolderSettings | SimulatedSettings, Field(discriminator="kind")]
+
+
+class PeriodSettings(Section):
+    """Which acquisitions to look at. An area's own `since` may shorten it."""
+
+    first: date | None = None
+    """The first day, as 2017-01-31; without it, everything from the oldest on."""
+    last: date | None = None
+    """The last day; without it, everything up to the newest."""
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Self:
+        if self.first and self.last and self.first > self.last:
+            raise ValueError(f"first ({self.first}) must not be later than last ({self.last})")
+        return self
+
+
+class GridSettings(Section):
+    """The pixels that all acquisitions of an area are brought onto."""
+
+    pixel_m: float = Field(default=10.0, ge=0.1, le=100)
+    """Side of a pixel in metres: 10 for Sentinel-2."""
+    margin_m: float = Field(default=300.0, ge=0, le=10_000)
+    """How far around an area to read, in metres: what counts as unchanged is learnt from the surroundings."""
+
+
+class LimitSettings(Section):
+    """What a run may use."""
+
+    memory_mb: int = Field(default=2_000, ge=100, le=1_000_000)
+    """Memory for one area, in MB: one that would need more is refused before its imagery is read."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many areas are worked on at the same time, each in a process with that much memory."""
+    pictures: int = Field(default=50, ge=0, le=10_000)
+    """How many pictures to draw of one area: confirmed detections first, then the most confident."""
+
+
+class Config(Section):
+    """All settings of a workspace."""
+
+    workspace: WorkspaceSettings = WorkspaceSettings()
+    source: SourceSettings = SimulatedSettings()
+    period: PeriodSettings = PeriodSettings()
+    grid: GridSettings = GridSettings()
+    detection: DetectParams = DetectParams()
+    """What counts as a change."""
+    join: JoinParams = JoinParams()
+    """How detections are joined to known facilities."""
+    limits: LimitSettings = LimitSettings()
+
+
+class Credentials(Section):
+    """What an imagery account needs. Comes from the environment alone, and is printed nowhere."""
+
+    client_id: SecretStr | None = None
+    """``SH_CLIENT_ID``."""
+    client_secret: SecretStr | None = None
+    """``SH_CLIENT_SECRET``."""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Self:
+        """Return the credentials in `environ`; an empty one counts as not set."""
+        return cls.model_validate(
+            {
+                "client_id": environ.get("SH_CLIENT_ID") or None,
+                "client_secret": environ.get("SH_CLIENT_SECRET") or None,
+            }
+        )
+
+
+def load_config(path: Path) -> Config:
+    """Return the settings written in `path`.
+
+    Raises:
+        ConfigError: There is no such file, it is no TOML, or a setting is unknown or out of range; the message
+            names the file, the key, and what was expected.
+
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; `sitewatch init` makes a workspace") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected TOML: {error}") from error
+    return parse_config(document, name=str(path))
+
+
+def parse_config(document: Mapping[str, Any], *, name: str) -> Config:
+    """Return the settings of a TOML document that was read from the file called `name`.
+
+    Raises:
+        ConfigError: As for `load_config`.
+
+    """
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        first, *others = (_explain(dict(item)) for item in error.errors(include_url=False))
+        more = f" (and {len(others)} more)" if others else ""
+        raise ConfigError(f"{name}: {first}{more}") from error
+
+
+def _explain(item: Mapping[str, Any]) -> str:
+    """Turn one finding of pydantic into: key, what was expected, what came."""
+    place: tuple[str | int, ...] = item["loc"]
+    key = ".".join(str(part) for part in _without_tag(place))
+    if item["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return _unknown_key(place)
+    if item["type"] == "missing":
+        return f"{key}: a value is needed"
+    if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return "source.kind: expected 'folder' or 'simulated'"
+    message = str(item["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    got = "" if isinstance(item["input"], Mapping) else f"; got {item['input']!r}"
+    return f"{key}: {message}{got}"
+
+
+def _without_tag(place: Sequence[str | int]) -> tuple[str | int, ...]:
+    """Drop the kind of source that pydantic puts into a place, which is no key of the file."""
+    return (place[0], *place[2:]) if len(place) > 1 and place[0] == "source" else tuple(place)
+
+
+def _unknown_key(place: Sequence[str | int]) -> str:
+    *sections, key = _without_tag(place)
+    valid = _valid_keys(place[:-1])
+    near = get_close_matches(str(key), valid, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(valid)}"
+    where = f" in [{'.'.join(map(str, sections))}]" if sections else ""
+    return f"unknown key {str(key)!r}{where}; {hint}"
+
+
+def _valid_keys(place: Sequence[str | int]) -> list[str]:
+    """Return the keys that the section at `place` may have, from the schema of the settings."""
+    schema = Config.model_json_schema()
+    node = schema
+    for part in place:
+        node = node["properties"][part] if part in node.get("properties", {}) else node
+        if "discriminator" in node and part in node["discriminator"]["mapping"]:
+            node = {"$ref": node["discriminator"]["mapping"][part]}
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    return list(node.get("properties", {}))

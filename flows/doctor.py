@@ -1,0 +1,167 @@
+"""Find out whether a run could start, and say what is missing; change nothing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from flows.config import CONFIG_NAME, Credentials, FolderSettings
+from flows.looks import find_scenes
+from flows.pipeline import Job
+from flows.show import Show, show_table
+from flows.sources import imagery_folder
+from flows.workspace import Workspace
+from geo.errors import ConfigError, SitewatchError
+
+PACKAGES = ("sitewatch", "rasterio", "geopandas", "pyogrio", "pyproj", "shapely", "numpy", "xarray", "scikit-image")
+SERVICES = ("prefect", "fastapi", "sqlalchemy", "sentinelhub")
+PROGRAMS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "QGIS": (("qgis", "qgis-bin", "qgis-ltr"), "to open the layers"),
+    "browser": (("chromium", "chromium-browser", "google-chrome", "firefox"), "to open the page"),
+}
+LITTLE_SPACE_MB = 500
+
+
+class Level(StrEnum):
+    """How a finding is to be taken."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Worth knowing; a run can start."""
+    PROBLEM = "problem"
+    """A run cannot start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    topic: str
+    level: Level
+    text: str
+
+
+def examine(root: Path, *, unset_variables: Sequence[str] = ()) -> list[Finding]:
+    """Look at everything that a run of the workspace in `root` needs; `unset_variables` were in the way."""
+    return [
+        *_workspace(root),
+        *_programs(),
+        *_credentials(os.environ),
+        *_variables(unset_variables),
+        *_versions(),
+    ]
+
+
+def show_findings(findings: Sequence[Finding], show: Show) -> int:
+    """Say what was found; return 0 if a run could start, 1 if not."""
+    problems = [finding for finding in findings if finding.level is Level.PROBLEM]
+    show.document({"can_run": not problems, "findings": [asdict(finding) for finding in findings]})
+    if not (show.is_quiet or show.is_json):
+        show_table(("topic", "", "finding"), [(one.topic, one.level, one.text) for one in findings])
+        show.say("a run could start" if not problems else f"a run cannot start: {len(problems)} problem(s)")
+    for problem in problems if show.is_quiet else ():
+        show.trouble(f"{problem.topic}: {problem.text}")
+    return int(bool(problems))
+
+
+def _workspace(root: Path) -> Iterator[Finding]:
+    try:
+        workspace = Workspace.open(root)
+    except SitewatchError as error:
+        yield Finding(topic="settings", level=Level.PROBLEM, text=str(error))
+        return
+    yield Finding(topic="settings", level=Level.OK, text=str(workspace.root / CONFIG_NAME))
+    yield from _watch_list(workspace)
+    yield _writable("runs folder", workspace.runs_dir)
+    yield _writable("state folder", workspace.state_dir)
+    yield _space(workspace.root)
+
+
+def _watch_list(workspace: Workspace) -> Iterator[Finding]:
+    try:
+        job = Job.open(workspace.root)
+    except SitewatchError as error:
+        yield Finding(topic="watch list", level=Level.PROBLEM, text=str(error))
+        return
+    text = f"{len(job.areas)} areas, {len(job.facilities)} known facilities"
+    yield Finding(topic="watch list", level=Level.OK, text=text)
+    yield _checked("imagery", lambda: _imagery(job))
+    yield Finding(topic="network", level=Level.OK, text="no provider is configured: a run needs no network")
+
+
+def _imagery(job: Job) -> str:
+    """Say how many scenes there are for how many areas.
+
+    Raises:
+        SitewatchError: The source cannot answer.
+
+    """
+    found = {area.area_id: find_scenes(job.source, area, job.workspace.config) for area in job.areas.values()}
+    scenes = {ref.scene_id: ref.observed_at.date() for refs in found.values() for ref in refs}
+    settings = job.workspace.config.source
+    name = (
+        str(imagery_folder(job.workspace.root, settings))
+        if isinstance(settings, FolderSettings)
+        else f"simulated scenario {settings.scenario}"
+    )
+    without = [area_id for area_id, refs in found.items() if not refs]
+    gaps = f"; none for {', '.join(without)}" if without else ""
+    if not scenes:
+        raise ConfigError(f"{name}: no scene of the configured period touches any area")
+    days = sorted(set(scenes.values()))
+    return f"{name}: {len(scenes)} scenes, {len(days)} dates, {days[0]} to {days[-1]}{gaps}"
+
+
+def _checked(topic: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(topic=topic, level=Level.OK, text=look())
+    except SitewatchError as error:
+        return Finding(topic=topic, level=Level.PROBLEM, text=str(error))
+
+
+def _writable(topic: str, folder: Path) -> Finding:
+    """Try it, in the nearest folder that exists: permissions alone do not tell on every file system."""
+    try:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            return Finding(topic=topic, level=Level.OK, text=f"{folder} can be written")
+    except OSError as error:
+        return Finding(topic=topic, level=Level.PROBLEM, text=f"cannot write {folder}: {error.strerror or error}")
+
+
+def _space(root: Path) -> Finding:
+    free_mb = shutil.disk_usage(root).free // 1_000_000
+    level = Level.OK if free_mb >= LITTLE_SPACE_MB else Level.NOTE
+    return Finding(topic="disk", level=level, text=f"{free_mb:,} MB free")
+
+
+def _programs() -> Iterator[Finding]:
+    for name, (commands, purpose) in PROGRAMS.items():
+        path = next(filter(None, map(shutil.which, commands)), None)
+        text = path or f"not installed ({purpose}; optional)"
+        yield Finding(topic=name, level=Level.OK if path else Level.NOTE, text=text)
+
+
+def _credentials(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Say whether credentials are set, never what they are."""
+    known = Credentials.of(environ)
+    for name, value in (("SH_CLIENT_ID", known.client_id), ("SH_CLIENT_SECRET", known.client_secret)):
+        text = "set" if value else "not set (only for imagery by account; optional)"
+        yield Finding(topic=name, level=Level.OK if value else Level.NOTE, text=text)
+
+
+def _variables(unset: Sequence[str]) -> Iterator[Finding]:
+    for name in unset:
+        yield Finding(topic=name, level=Level.NOTE, text="ignored: it points to another installation's data")
+
+
+def _versions() -> Iterator[Finding]:
+    for name in (*PACKAGES, *SERVICES):
+        try:
+            yield Finding(topic=name, level=Level.OK, text=version(name))
+        except PackageNotFoundError:
+            yield Finding(topic=name, level=Level.PROBLEM, text="not installed")

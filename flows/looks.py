@@ -1,0 +1,114 @@
+"""Get the looks at one area: search, choose bands, read scene by scene, stack."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from aoi.areas import Area
+from flows.config import Config
+from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
+from geo.grid import Grid
+from geo.scene import Scene, Stack
+from geo.sources.base import ImagerySource, SceneRef
+
+logger = logging.getLogger(__name__)
+
+OLDEST = date(1900, 1, 1)
+NEWEST = date(2100, 1, 1)
+BANDS = ("B02", "B03", "B04", "B08", "B11", "B12")
+"""What detection looks at, where it is offered."""
+COPIES = 16
+"""How many times the size of a stack is held at the peak of its detection, the stack included: a test measures it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looks:
+    """What was read of one area."""
+
+    stack: Stack | None
+    """None when there was no imagery."""
+    unread: tuple[tuple[SceneRef, str], ...] = ()
+    """The scenes that could not be read, and why."""
+
+
+def find_scenes(source: ImagerySource, area: Area, config: Config) -> Sequence[SceneRef]:
+    """Return the scenes of `area` within the configured period and since the area's own first day."""
+    first = max(config.period.first or OLDEST, area.since or OLDEST)
+    last = config.period.last or NEWEST
+    return source.search(area.polygon_4326, first=first, last=last) if first <= last else ()
+
+
+def area_grid(area: Area, config: Config) -> Grid:
+    """Return the grid that all scenes of `area` are brought onto."""
+    return Grid.around(area.polygon_4326, pixel_m=config.grid.pixel_m, margin_m=config.grid.margin_m)
+
+
+def read_looks(source: ImagerySource, refs: Sequence[SceneRef], grid: Grid, *, area_id: str) -> Looks:
+    """Read `refs` onto `grid`, going on past scenes that are broken.
+
+    Raises:
+        SourceUnavailableError: The provider does not answer: nothing is concluded from what is missing.
+        SourceError: Not one scene could be read, or they cannot be compared with each other.
+
+    """
+    if not refs:
+        return Looks(stack=None)
+    bands = common_bands(refs)
+    scenes: list[Scene] = []
+    unread: list[tuple[SceneRef, str]] = []
+    for ref in refs:
+        try:
+            scenes.append(source.read(ref, grid, bands=bands))
+        except (SourceUnavailableError, QuotaExceededError):
+            raise
+        except SourceError as error:
+            logger.warning("%s: %s", area_id, error)
+            unread.append((ref, str(error)))
+    if not scenes:
+        raise SourceError(f"none of {len(refs)} scenes could be read: {unread[0][1]}")
+    return Looks(stack=_stacked(scenes), unread=tuple(unread))
+
+
+def common_bands(refs: Sequence[SceneRef]) -> tuple[str, ...]:
+    """Return the bands to ask for: of those that detection looks at, the ones that at least half of `refs` offer.
+
+    So one scene with a band too few is reported, and does not take the band from all others.
+
+    Raises:
+        SourceError: There is no such band.
+
+    """
+    offered = Counter(band for ref in refs for band in set(ref.bands))
+    bands = tuple(band for band in BANDS if 2 * offered[band] >= len(refs))
+    if not bands:
+        known = ", ".join(sorted(offered)) or "none"
+        raise SourceError(f"{refs[0].scene_id}: expected bands such as {', '.join(BANDS)}; the scenes have {known}")
+    return bands
+
+
+def check_memory(area_id: str, refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int) -> None:
+    """Refuse an area whose looks would need more memory than is allowed, before any of them is read.
+
+    Raises:
+        ConfigError: With the area, the need and the limit.
+
+    """
+    if not refs:
+        return
+    rows, columns = grid.shape
+    bands = len(common_bands(refs))
+    need_mb = 4 * COPIES * len(refs) * bands * rows * columns / 1e6
+    if need_mb > limit_mb:
+        raise ConfigError(
+            f"area {area_id}: {len(refs)} scenes x {bands} bands x {rows} x {columns} pixels need about "
+            f"{need_mb:,.0f} MB; limits.memory_mb is {limit_mb:,}: take a smaller area or period, or raise the limit"
+        )
+
+
+def _stacked(scenes: Sequence[Scene]) -> Stack:
+    try:
+        return Stack.of(scenes)
+    except ValueError as error:
+        raise SourceError(f"the scenes cannot be compared: {error}") from error

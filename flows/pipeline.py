@@ -1,0 +1,242 @@
+"""Watch one area from search to finished product, in plain Python: no scheduler, one process.
+
+Everything that is decided is decided elsewhere, by pure functions; this is the order of the steps.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import geopandas as gpd
+from shapely.geometry import Polygon, box
+
+from aoi.areas import Area
+from aoi.facilities import Facility
+from aoi.read.vector import read_areas, read_facilities
+from detection.detect import Findings, find_changes, no_imagery
+from detection.lifecycle import carry_ids
+from detection.schema import Event, Outcome
+from flows.looks import NEWEST, OLDEST, Looks, area_grid, check_memory, find_scenes, read_looks
+from flows.outcome import AreaOutcome, State, failed
+from flows.pictures import Surroundings, draw_pictures, most_telling
+from flows.plan import Action, Inputs, Step, decide, digest
+from flows.product import PICTURES_NAME, Product, Record, find_product, new_product, seal, write_layers
+from flows.sources import make_source
+from flows.version import code_version
+from flows.workspace import Workspace
+from geo.crs import LON_LAT_EPSG, reproject
+from geo.errors import ConfigError
+from geo.grid import Grid
+from geo.scene import Stack
+from geo.sources.base import ImagerySource, SceneRef
+from outputs.risk.join import join_facilities
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """All that is needed to watch the areas of a workspace."""
+
+    workspace: Workspace
+    areas: Mapping[str, Area]
+    facilities: Sequence[Facility]
+    source: ImagerySource
+
+    @classmethod
+    def open(cls, root: Path) -> "Job":
+        """Return the job that the workspace in `root` describes.
+
+        Raises:
+            ConfigError: The settings are wrong, or there is no area to watch.
+            AoiError: The areas or the facilities are wrong.
+
+        """
+        workspace = Workspace.open(root)
+        areas = {area.area_id: area for area in read_areas(workspace.areas_path)}
+        if not areas:
+            raise ConfigError(f"{workspace.areas_path}: expected at least one area; found none")
+        facilities = read_facilities(workspace.facilities_path) if workspace.facilities_path else ()
+        return cls(workspace=workspace, areas=areas, facilities=facilities, source=make_source(workspace))
+
+    def chosen(self, area_ids: Sequence[str]) -> list[str]:
+        """Return the ids of the areas to watch: those asked for, or all.
+
+        Raises:
+            ConfigError: An area was asked for that is not on the list.
+
+        """
+        for area_id in area_ids:
+            if area_id not in self.areas:
+                known = ", ".join(list(self.areas)[:10])
+                raise ConfigError(f"no area is called {area_id!r}; {self.workspace.areas_path} has: {known}")
+        return [area_id for area_id in self.areas if area_id in area_ids or not area_ids]
+
+
+def check_source(job: Job) -> None:
+    """Find out whether the source can answer at all, before anything is begun.
+
+    Raises:
+        SourceError: It is broken in itself: no such folder, nothing in it.
+
+    """
+    job.source.search(Polygon(), first=OLDEST, last=NEWEST)  # nowhere: what is wrong in one place is its areas' failure
+
+
+def watch_area(job: Job, area_id: str, *, force: bool = False) -> AreaOutcome:
+    """Bring the product of one area up to date, if anything changed that it is made from.
+
+    Raises:
+        SitewatchError: No product could be made; an earlier one still stands.
+
+    """
+    began = perf_counter()
+    area = job.areas[area_id]
+    refs = find_scenes(job.source, area, job.workspace.config)
+    before = find_product(job.workspace.area_dir(area_id))
+    step = decide(area_id, inputs_of(job, area, refs), before.as_existing() if before else None, force=force)
+    if step.action is Action.RUN or before is None:
+        product, state = _make(job, area, refs, step=step, before=before), State.DONE
+    else:
+        product, state = before, State.UP_TO_DATE
+    outcome = as_outcome(product, state=state, reason=step.reason, seconds=perf_counter() - began)
+    logger.info("%s: %s (%s) %s %.1f s", area_id, state, step.reason, outcome.outcome, outcome.seconds)
+    return outcome
+
+
+def watch_or_fail(job: Job, area_id: str, *, force: bool = False) -> AreaOutcome:
+    """Watch one area; whatever stops it is recorded and stops no other."""
+    began = perf_counter()
+    try:
+        return watch_area(job, area_id, force=force)
+    except Exception as error:  # the flow's edge: one broken area must not stop the others
+        logger.exception("%s: failed", area_id)
+        return failed(area_id, error, seconds=perf_counter() - began)
+
+
+def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
+    """Return all that the product of `area` is made from."""
+    config = job.workspace.config
+    settings = {
+        "detection": asdict(config.detection),
+        "join": asdict(config.join),
+        "grid": config.grid.model_dump(),
+        "credit": job.source.credit,
+        "source": config.source.model_dump(mode="json", exclude={"path"}),
+        "pictures": config.limits.pictures,
+    }
+    places = facilities_near(job, area)
+    return Inputs(
+        area=digest(asdict(area) | {"polygon_4326": area.polygon_4326.wkb_hex}),
+        settings=digest(settings),
+        facilities=digest([asdict(place) | {"location_4326": place.location_4326.wkb_hex} for place in places]),
+        code=code_version(),
+        scenes={ref.scene_id: ref.fingerprint for ref in refs},
+    )
+
+
+def facilities_near(job: Job, area: Area) -> list[Facility]:
+    """Return the facilities that can matter to `area`: one far away changes nothing there."""
+    config = job.workspace.config
+    grid = area_grid(area, config)
+    ground_m = box(*grid.bounds_m).buffer(config.join.near_m)
+    return [
+        place
+        for place in job.facilities
+        if reproject(place.location_4326, from_epsg=LON_LAT_EPSG, to_epsg=grid.epsg).distance(ground_m)
+        <= place.position_error_m
+    ]
+
+
+def as_outcome(product: Product, *, state: State, reason: str, seconds: float) -> AreaOutcome:
+    """Return what `product` says, as the outcome of a run."""
+    record = product.record
+    return AreaOutcome(
+        area_id=record.area_id,
+        state=state,
+        reason=reason,
+        outcome=record.outcome,
+        statuses=record.statuses,
+        looks=record.looks,
+        clear_looks=record.clear_looks,
+        problems=record.problems,
+        seconds=seconds,
+    )
+
+
+def _make(job: Job, area: Area, refs: Sequence[SceneRef], *, step: Step, before: Product | None) -> Product:
+    """Read, detect, join, draw; write the product and make it the area's current one."""
+    config = job.workspace.config
+    grid = area_grid(area, config)
+    check_memory(area.area_id, refs, grid, limit_mb=config.limits.memory_mb)
+    looks = read_looks(job.source, refs, grid, area_id=area.area_id)
+    found = _findings(job, area, looks, grid=grid)
+    detections = carry_ids(found.detections, _earlier_detections(before))
+    area_dir = job.workspace.area_dir(area.area_id)
+    with new_product(area_dir, step.inputs.key) as unfinished:
+        write_layers(unfinished, detections, found.coverage)
+        if found.registered is not None:
+            _draw(job, area, detections, found.registered, unfinished / PICTURES_NAME)
+        seal(unfinished, _record(step, looks, detections, found.coverage))
+    product = find_product(area_dir)
+    if product is None:
+        raise RuntimeError(f"{area_dir}: the product cannot be read back")
+    return product
+
+
+def _draw(job: Job, area: Area, detections: gpd.GeoDataFrame, stack: Stack, folder: Path) -> None:
+    shown = most_telling(detections, job.workspace.config.limits.pictures)
+    surroundings = Surroundings(area_name=area.name, facilities=facilities_near(job, area), credit=job.source.credit)
+    draw_pictures(folder, shown, stack, surroundings)
+
+
+def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid) -> Findings:
+    """Return the detections, joined to the facilities, and the coverage row."""
+    config = job.workspace.config
+    if looks.stack is None:
+        period = (config.period.first, config.period.last)
+        return no_imagery(area.area_id, grid, config.detection, period=period)
+    found = find_changes(looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection)
+    joined = join_facilities(found.detections, facilities_near(job, area), config.join)
+    return replace(found, detections=wanted(joined, area), coverage=_with_unread(found.coverage, looks))
+
+
+def wanted(detections: gpd.GeoDataFrame, area: Area) -> gpd.GeoDataFrame:
+    """Return the detections of the kinds of event that `area` is watched for.
+
+    What stands for de-securitisation in Sentinel imagery is demolition; lasting changes of the surface say
+    nothing about any event, and are always kept.
+    """
+    events = {Event.DEMOLITION if name == "desecuritisation" else Event(name) for name in area.events}
+    return detections[detections["event"].isin({*events, Event.SURFACE_CHANGE})].reset_index(drop=True)
+
+
+def _earlier_detections(before: Product | None) -> gpd.GeoDataFrame | None:
+    return before.detections() if before and before.is_intact() else None
+
+
+def _with_unread(coverage: gpd.GeoDataFrame, looks: Looks) -> gpd.GeoDataFrame:
+    """Add the scenes that could not be read to the looks that did not count."""
+    unread = [{"date": ref.observed_at.date().isoformat(), "reason": f"unreadable: {why}"} for ref, why in looks.unread]
+    not_seen = sorted(json.loads(coverage["not_seen"].iloc[0]) + unread, key=lambda look: str(look["date"]))
+    return coverage.assign(not_seen=json.dumps(not_seen, ensure_ascii=False))
+
+
+def _record(step: Step, looks: Looks, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> Record:
+    row = coverage.iloc[0]
+    days = looks.stack.days if looks.stack is not None else ()
+    return Record(
+        area_id=step.area_id,
+        inputs=step.inputs,
+        outcome=Outcome(row["outcome"]),
+        statuses=dict(Counter(detections["status"])),
+        looks=int(row["looks"]),
+        clear_looks=int(row["clear_looks"]),
+        problems=tuple(why for _, why in looks.unread),
+        years=tuple(sorted({day.year for day in days})),
+        files={},
+    )

@@ -1,0 +1,1 @@
+"""What was made from what, and whether it is still as it was made."""

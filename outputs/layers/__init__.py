@@ -1,0 +1,1 @@
+"""Map layers: GeoPackage with its styles inside, and GeoJSON."""

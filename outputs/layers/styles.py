@@ -1,0 +1,150 @@
+"""How QGIS shall draw each layer, as the text of a QML style.
+
+The templates beside this module (``styles/*.qml``) hold the structure, `outputs.vocabulary` the words and colours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from aoi.facilities import FacilityKind
+from detection.schema import Event, Outcome, Status
+from outputs.vocabulary import EVENT_COLOURS, EVENT_WORDS, FACILITY_WORDS, OUTCOME_WORDS, STATUS_WORDS
+
+ALIASES: Mapping[str, str] = {
+    "detection_id": "Detection",
+    "area_id": "Area",
+    "facility_id": "Facility",
+    "facility_relation": "Lies … the facility",
+    "facility_distance_m": "Distance to the facility (m)",
+    "event": "Event",
+    "status": "Status",
+    "confidence": "Confidence (0-1)",
+    "onset_after": "Last clear look without it",
+    "onset_by": "First clear look with it",
+    "confirmed_on": "Confirmed on",
+    "last_seen_on": "Last seen on",
+    "looks_before": "Clear looks before",
+    "looks_after": "Clear looks after",
+    "area_m2": "Area changed (m²)",
+    "evidence": "Evidence (JSON)",
+    "outcome": "Outcome",
+    "period_start": "First look",
+    "period_end": "Last look",
+    "looks": "Looks",
+    "clear_looks": "Clear looks",
+    "last_clear_look": "Last clear look",
+    "observed_share": "Share seen clearly often enough (0-1)",
+    "median_clear_looks": "Clear looks of the middle pixel",
+    "detectable_area_m2": "Smallest change that would have been found (m²)",
+    "detectable_contrast": "… if its contrast was at least",
+    "position_error_m": "Position error (m)",
+}
+"""Column to the name that a reader sees in QGIS."""
+
+_GREY = "#5c5c5c"
+_MARKERS: Mapping[str, tuple[str, str]] = {
+    FacilityKind.CAMP: ("square", "#1a1a1a"),
+    FacilityKind.PRISON: ("diamond", "#1a1a1a"),
+    FacilityKind.FACTORY: ("triangle", "#00543d"),
+    FacilityKind.INDUSTRIAL_PARK: ("pentagon", "#00543d"),
+    FacilityKind.OTHER: ("circle", "#5c5c5c"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """One entry of a legend. The fields that a template does not read keep their defaults."""
+
+    value: str
+    label: str
+    rgb: str
+    """``r,g,b``, as QML wants it."""
+    line: str = "solid"
+    """Qt's name of the outline's dashes."""
+    fill_alpha: int = 0
+    """0 to 255."""
+    hatch_angles: tuple[int, ...] = ()
+    """Degrees; none: no hatching."""
+    marker: str = "circle"
+
+
+@lru_cache(maxsize=16)
+def style_of(layer: str) -> str:
+    """Return the QML text for one layer of the GeoPackage."""
+    template = _environment().get_template(f"{layer}.qml")
+    return template.render(categories=_categories(layer), aliases=ALIASES)
+
+
+def _environment() -> Environment:
+    folder = Path(__file__).with_name("styles")
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _categories(layer: str) -> Sequence[Category]:
+    match layer:
+        case "detections":
+            return _detection_categories()
+        case "coverage":
+            return _coverage_categories()
+        case "facilities" | "facility_outlines":
+            return _facility_categories()
+        case _:
+            return ()
+
+
+def _detection_categories() -> list[Category]:
+    """Event by colour, status by outline: what is sure is solid, what is not is dashed, what is over is grey."""
+    shown = [
+        Category(
+            value=f"{event}/{status}",
+            label=f"{EVENT_WORDS[event]}, {STATUS_WORDS[status].lower()}",
+            rgb=_rgb(EVENT_COLOURS[event]),
+            line=line,
+            fill_alpha=fill_alpha,
+        )
+        for event in Event
+        for status, line, fill_alpha in ((Status.CONFIRMED, "solid", 38), (Status.CANDIDATE, "dash", 18))
+    ]
+    past = [
+        Category(value=status, label=f"{STATUS_WORDS[status]} (any event)", rgb=_rgb(_GREY), line=line)
+        for status, line in ((Status.CLOSED, "solid"), (Status.REJECTED, "dot"))
+    ]
+    return [*shown, *past]
+
+
+def _coverage_categories() -> list[Category]:
+    """What was not seen is hatched in a warning colour: it must never look like ground without change."""
+    looks: Mapping[str, tuple[str, int, tuple[int, ...]]] = {
+        Outcome.FOUND: ("#1b7f79", 40, ()),
+        Outcome.NOTHING_FOUND: ("#4a7ba6", 26, ()),
+        Outcome.NOT_OBSERVED: ("#b34700", 0, (45,)),
+        Outcome.NO_IMAGERY: ("#b34700", 0, (45, 135)),
+    }
+    return [
+        Category(
+            value=outcome, label=OUTCOME_WORDS[outcome], rgb=_rgb(colour), fill_alpha=fill_alpha, hatch_angles=angles
+        )
+        for outcome, (colour, fill_alpha, angles) in looks.items()
+    ]
+
+
+def _facility_categories() -> list[Category]:
+    return [
+        Category(value=kind, label=FACILITY_WORDS[kind], rgb=_rgb(colour), marker=marker)
+        for kind, (marker, colour) in _MARKERS.items()
+    ]
+
+
+def _rgb(colour: str) -> str:
+    """Return ``#rrggbb`` as ``r,g,b``."""
+    return ",".join(str(int(colour[start : start + 2], 16)) for start in (1, 3, 5))

@@ -1,0 +1,1 @@
+"""Pictures of detections: what the ground looked like before and after."""

@@ -1,0 +1,1 @@
+"""What a detection means for the places and firms that are known."""

@@ -1,0 +1,118 @@
+"""A new workspace can be run at once, and nothing that stands somewhere is overwritten."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import shapely
+from typer.testing import CliRunner
+
+from aoi.read.vector import read_areas, read_facilities
+from flows.cli import app
+from flows.config import Config, FolderSettings, load_config
+from flows.initial import hints, make_workspace
+from flows.pipeline import Job
+from flows.run import run_workspace
+from geo.errors import ConfigError, OutputError
+from geo.sources.simulated import scenario
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import Site
+
+
+def test_the_sample_watch_list_is_that_of_the_simulated_world(tmp_path: Path) -> None:
+    made = make_workspace(tmp_path / "new")
+    world = scenario("demo", seed=0)
+    areas = read_areas(made.root / "areas.geojson")
+    assert [area.area_id for area in areas] == [area.area_id for area in world.areas()]
+    for read, known in zip(areas, world.areas(), strict=True):
+        assert shapely.equals_exact(read.polygon_4326.normalize(), known.polygon_4326.normalize(), tolerance=1e-6)
+    places = read_facilities(made.root / "facilities.geojson")
+    assert [place.names for place in places] == [place.names for place in world.known_places()]
+
+
+def test_the_settings_are_the_defaults_and_open(tmp_path: Path) -> None:
+    made = make_workspace(tmp_path / "new")
+    assert load_config(made.root / "sitewatch.toml") == Config()
+    assert len(Job.open(made.root).areas) == 4
+
+
+def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+    assert make_workspace(tmp_path).root == tmp_path.resolve()
+
+
+def test_a_workspace_is_never_overwritten(tmp_path: Path) -> None:
+    make_workspace(tmp_path)
+    settings = (tmp_path / "sitewatch.toml").read_bytes()
+    with pytest.raises(ConfigError, match="a workspace stands there already"):
+        make_workspace(tmp_path)
+    assert (tmp_path / "sitewatch.toml").read_bytes() == settings
+
+
+def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("x")
+    with pytest.raises(ConfigError, match="new or empty folder"):
+        make_workspace(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match="a file stands there"):
+        make_workspace(tmp_path / "file")
+
+
+def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot write"):
+        make_workspace(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize(
+    ("source", "imagery", "said"),
+    [
+        pytest.param("folder", None, "go together", id="no-imagery"),
+        pytest.param("simulated", "here", "go together", id="imagery-for-simulated"),
+        pytest.param("satellite", None, "expected simulated or folder", id="unknown-source"),
+        pytest.param("folder", "nowhere", "no such folder", id="missing-imagery"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    tmp_path: Path, source: str, imagery: str | None, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make_workspace(tmp_path / "new", source=source, imagery=tmp_path / imagery if imagery else None)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_without_images_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "imagery").mkdir()
+    with pytest.raises(ConfigError, match="georeferenced image"):
+        make_workspace(tmp_path / "new", source="folder", imagery=tmp_path / "imagery")
+    assert not (tmp_path / "new" / "sitewatch.toml").exists()
+
+
+def test_a_workspace_over_a_folder_of_images_can_be_run_at_once(site: "Site", tmp_path: Path) -> None:
+    made = make_workspace(tmp_path / "new", source="folder", imagery=site.imagery)
+    assert made.config.source == FolderSettings(path="../imagery")
+    report = run_workspace(made.root)
+    assert [one.area_id for one in report.outcomes] == ["sample"]
+    assert report.outcomes[0].looks == 7
+
+
+def test_imagery_far_away_is_named_by_its_whole_path(site: "Site", tmp_path: Path) -> None:
+    made = make_workspace(tmp_path / "a" / "b" / "c", source="folder", imagery=site.imagery)
+    assert made.config.source == FolderSettings(path=str(site.imagery.resolve()))
+
+
+def test_the_command_tells_what_to_do_next(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "new")])
+    assert result.exit_code == 0
+    assert "sitewatch run -w" in result.stdout
+
+
+def test_hints_name_every_file(tmp_path: Path) -> None:
+    made = make_workspace(tmp_path)
+    text = "\n".join(hints(made))
+    for path in made.files:
+        assert path.name in text
