@@ -22,6 +22,8 @@ class Quantity(StrEnum):
 
     REFLECTANCE = "reflectance"
     """Surface or top-of-atmosphere reflectance, 0 to about 1."""
+    GAMMA0 = "gamma0"
+    """Terrain-corrected radar backscatter, linear power."""
     DISPLAY = "display"
     """A picture's brightness, 0 to 1: stretched by somebody, comparable only within one series."""
 
@@ -43,6 +45,10 @@ class Scene:
     is_clear: NDArray[np.bool_]
     """Shape (y, x); True where the ground was clearly seen: recorded, no cloud, no shadow, no snow."""
     processing_baseline: str | None = None
+    relative_orbit: int | None = None
+    """The track; None where nothing tells."""
+    hidden_share: Mapping[str, float] = field(default_factory=dict)
+    """Why ground was not clearly seen: cause (``cloud``, ``shadow``, ``snow``, ``nodata``…) to share (0-1) of the grid."""
 
     def __post_init__(self) -> None:
         if self.observed_at.utcoffset() is None:

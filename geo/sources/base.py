@@ -8,7 +8,7 @@ from typing import Protocol
 from shapely.geometry.base import BaseGeometry
 
 from geo.grid import Grid
-from geo.scene import Scene
+from geo.scene import Quantity, Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,14 @@ class SceneRef:
     """The band ids it offers, such as ``B04``; a mask layer (``SCL``) counts as one."""
     fingerprint: str
     """Changes whenever the pixels behind it may have changed: what was done with it can be trusted or not."""
+    quantity: Quantity = Quantity.REFLECTANCE
+    """What its numbers are; only scenes of one quantity can be compared."""
+    processing_baseline: str | None = None
+    """Of the provider's processor, such as ``05.10``; a later one of the same acquisition supersedes an earlier."""
+    relative_orbit: int | None = None
+    """The track; radar looks of different tracks are never compared."""
+    cloud_share: float | None = None
+    """Cloud (0-1) over the whole product as the catalogue states it; over the area only the mask tells."""
 
 
 class ImagerySource(Protocol):
