@@ -18,7 +18,7 @@ from detection.features import Features, Layers, layers, measure
 from detection.lifecycle import LifecycleParams, Standing, first_id, stage
 from detection.looks import LookParams, Looks, choose_looks
 from detection.normalise import normalise, reference_image
-from detection.onset import Growth, OnsetParams, Scenery, follow
+from detection.onset import Growth, OnsetParams, follow
 from detection.outline import Patch, changed_pixels, group_patches
 from detection.schema import SCHEMA_VERSION, Outcome, Relation, coverage_frame, detections_frame
 from detection.steps import StepParams, Steps, find_steps
@@ -180,9 +180,9 @@ def _detection_row(
     area_id: str, patch: Patch, changes: ChangeMap, maps: Layers, params: DetectParams
 ) -> dict[str, Any] | None:
     """Make the row of one object; None where no look shows the ground before it."""
-    growth = _growth(patch, changes, maps.is_calm, params)
+    growth = _growth(patch, changes, params)
     days = [changes.stack.days[index] for index in growth.seen]
-    if not 0 < growth.onset < len(days):
+    if not growth.is_bounded:
         return None
     features = measure(patch, changes.steps, maps, growth)
     event = name_event(features, params.events)
@@ -205,7 +205,7 @@ def _detection_row(
         "event": event.value,
         "status": status.value,
         "confidence": round(standing.confidence, 4),
-        "onset_after": days[growth.onset - 1],
+        "onset_after": days[growth.looks_before - 1],
         "onset_by": days[growth.onset],
         "confirmed_on": confirmed_on,
         "last_seen_on": days[-1],
@@ -220,25 +220,14 @@ def _detection_row(
     }
 
 
-def _growth(patch: Patch, changes: ChangeMap, is_calm: NDArray[np.bool_], params: DetectParams) -> Growth:
-    """Follow the object on a crop around it: large enough to hold calm ground, small enough to be quick."""
-    rows, columns = np.nonzero(patch.is_member)
-    margin_px = max(30, round(0.5 * (np.ptp(rows) + np.ptp(columns))))
-    crop = np.s_[
-        max(0, rows.min() - margin_px) : rows.max() + margin_px + 1,
-        max(0, columns.min() - margin_px) : columns.max() + margin_px + 1,
-    ]
-    onsets = changes.steps.onset[patch.is_member]
-    dated = onsets[onsets > 0]
-    scenery = Scenery(
-        values=changes.steps.values[:, :, *crop],
-        change=(changes.steps.after - changes.steps.before)[:, *crop],
-        is_calm=is_calm[crop],
-        patch_px=params.patch_px(changes.stack.grid),
+def _growth(patch: Patch, changes: ChangeMap, params: DetectParams) -> Growth:
+    here = patch.is_changed & (changes.steps.first_step > 0)
+    return follow(
+        changes.steps.first_step[here],
+        changes.stack.is_clear[:, here],
         pixel_area_m2=changes.stack.grid.pixel_area_m2,
+        params=params.onset,
     )
-    first_cut = int(np.quantile(dated, params.onset.min_share)) if dated.size else 1
-    return follow(scenery, patch.is_member[crop], first_cut=first_cut, params=params.onset)
 
 
 def _note(features: Features) -> str:

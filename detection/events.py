@@ -21,13 +21,11 @@ class EventParams:
     """What the features must be for an event to have that name."""
 
     built_structure: float = 2.0
-    """Built ground has at least this much structure, in units of calm ground's."""
+    """Built ground has at least this much structure, in units of calm ground's: after a construction, before a
+    demolition."""
 
-    structure_ratio: float = 1.3
+    structure_ratio: float = 1.4
     """Building raises, and demolition lowers, the structure by at least this factor."""
-
-    rubble_structure: float = 3.0
-    """What is called demolished must have had at least this much structure before."""
 
     green_ndvi: float = 0.4
     """Greener than this afterwards (NDVI) is not a building."""
@@ -53,7 +51,7 @@ def name_event(features: Features, params: EventParams) -> Event:
     gain = features.structure_after / max(features.structure_before, 1e-6)
     if gain >= params.structure_ratio and features.structure_after >= params.built_structure:
         return Event.CONSTRUCTION
-    if gain <= 1 / params.structure_ratio and features.structure_before >= params.rubble_structure:
+    if gain <= 1 / params.structure_ratio and features.structure_before >= params.built_structure:
         return Event.DEMOLITION
     return Event.SURFACE_CHANGE
 

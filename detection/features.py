@@ -108,7 +108,7 @@ def layers(steps: Steps, is_seen: NDArray[np.bool_], bands: tuple[str, ...], is_
 
 def measure(patch: Patch, steps: Steps, maps: Layers, growth: Growth) -> Features:
     """Measure one object."""
-    here = patch.is_member
+    here = patch.is_changed
     mean_before, mean_after = (_mean(image.mean(axis=0), here) for image in (steps.before, steps.after))
     green_after, green_before = (_median(layer, here) for layer in (maps.greenness_after, maps.greenness_before))
     return Features(
@@ -123,7 +123,7 @@ def measure(patch: Patch, steps: Steps, maps: Layers, growth: Growth) -> Feature
         looks_before=growth.looks_before,
         looks_after=growth.looks_after,
         backed_share=float(maps.is_backed[here].mean()),
-        edge_share=float(maps.at_edge[here].mean()),
+        edge_share=float(maps.at_edge[patch.is_member].mean()),
         area_m2=patch.area_m2,
     )
 

@@ -21,7 +21,9 @@ class Patch:
     """One object: its pixels in the whole grid and its outline."""
 
     is_member: NDArray[np.bool_]
-    """Shape (y, x)."""
+    """Shape (y, x): the whole site, yards and lanes between changed pixels included."""
+    is_changed: NDArray[np.bool_]
+    """Shape (y, x): the pixels of it that changed themselves."""
     outline: Polygon | MultiPolygon
     """In the CRS of the grid, along pixel edges."""
     area_m2: float
@@ -65,7 +67,12 @@ def group_patches(
     wanted = [index for index in range(1, len(sizes)) if sizes[index] >= min_px]
     outlines = _outlines(labels, wanted, grid)
     patches = [
-        Patch(is_member=labels == index, outline=outlines[index], area_m2=float(sizes[index] * grid.pixel_area_m2))
+        Patch(
+            is_member=labels == index,
+            is_changed=(labels == index) & is_changed,
+            outline=outlines[index],
+            area_m2=float(sizes[index] * grid.pixel_area_m2),
+        )
         for index in wanted
     ]
     return sorted(patches, key=lambda patch: -float(np.nanmax(score_z[patch.is_member])))

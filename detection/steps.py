@@ -17,7 +17,7 @@ from detection.normalise import median_of_seen, quantile_of_seen
 from detection.season import CutFit, SeasonParams, design, fit_cuts, level_and_season, without_step
 
 _HUBER = 2.0
-_LOOKS_A_SIDE = 2
+_LOOKS_A_SIDE = (2, 2)
 _MANY_LOOKS = 6
 """With this many dates, a step that rests on one odd look (an unseen cloud, say) is none."""
 _LEAST_PAST = 3
@@ -43,6 +43,9 @@ class StepParams:
     """A pixel's own noise counts this many times: looks that follow each other are alike, so that n looks tell
     less than n independent ones would."""
 
+    early_z: float = 8.0
+    """A step before the clearest one counts from this contrast on, in robust sigma of unchanged ground."""
+
     season: SeasonParams = field(default_factory=SeasonParams)
 
 
@@ -57,14 +60,15 @@ class Steps:
     """The same in units of the bands."""
     onset: NDArray[np.int64]
     """Index of the first date after the step; -1 where there is none."""
+    first_step: NDArray[np.int64]
+    """The same of the first clear step: ground is graded months before a roof stands on it. Equals `onset` where
+    nothing clear came before."""
     persistence: NDArray[np.float32]
     """Share (0-1) of the clear looks that lie on the right side of the step; NaN without score."""
     before: NDArray[np.float32]
     """Median look before the step, less its season, shape (band, y, x)."""
     after: NDArray[np.float32]
     """Median look after it, likewise."""
-    values: NDArray[np.float32]
-    """All looks less their season, shape (time, band, y, x)."""
     noise: Noise
     """Of unchanged ground: the median over the comparisons."""
 
@@ -81,16 +85,34 @@ def find_steps(values: NDArray[np.float32], days: Sequence[date], *, patch_px: i
     """
     columns = design(days, params.season)
     weight: NDArray[np.float32] = np.asarray(np.isfinite(values).all(axis=1), dtype=np.float32)
-    draft = _best_cuts(values, weight, columns, params, own_noise=None, patch_px=patch_px)
+    least = _LOOKS_A_SIDE if len(values) >= _MANY_LOOKS else (1, 1)
+    draft = _best_cuts(values, weight, columns, params, own_noise=None, patch_px=patch_px, least=least)
     rest = without_step(values, draft.step, draft.onset)
     level, season = level_and_season(rest, weight, columns, params.season)
     residual = rest - level - season
     own_noise = _own_noise(residual, weight, draft.onset, patch_px=patch_px) if len(values) > _LEAST_PAST else None
     weight = _trust(residual, weight)
-    best = _best_cuts(values, weight, columns, params, own_noise=own_noise, patch_px=patch_px)
+    best = _best_cuts(values, weight, columns, params, own_noise=own_noise, patch_px=patch_px, least=least)
     rest = without_step(values, best.step, best.onset)
     calm_values = values - level_and_season(rest, weight, columns, params.season)[1]
-    return _steps(best, calm_values)
+    first_step = _first_step(values, weight, best.onset, patch_px=patch_px, params=params)
+    return _steps(best, calm_values, first_step)
+
+
+def _first_step(
+    values: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    onset: NDArray[np.int64],
+    *,
+    patch_px: int,
+    params: StepParams,
+) -> NDArray[np.int64]:
+    """Look for a clear step before the clearest one, among the looks that lie before it."""
+    is_before = np.arange(len(values))[:, None, None] < onset
+    level = np.ones((len(values), 1))
+    early = _best_cuts(values, weight * is_before, level, params, own_noise=None, patch_px=patch_px, least=(1, 2))
+    is_clear = np.nan_to_num(early.score_z, nan=-np.inf) >= params.early_z
+    return np.where(is_clear & (early.onset > 0), np.minimum(early.onset, onset), onset)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -123,14 +145,14 @@ def _best_cuts(  # noqa: PLR0913 - three arrays, what they mean, and how to weig
     *,
     own_noise: NDArray[np.float32] | None,
     patch_px: int,
+    least: tuple[int, int],
 ) -> _BestCuts:
     """Keep, for every pixel, the clearest contrast of all cuts, and the cut that explains most of its series."""
     best = _BestCuts.none(values)
     noises = []
     is_seen = weight > 0
-    least = _LOOKS_A_SIDE if len(values) >= _MANY_LOOKS else 1
     for fit in fit_cuts(values, weight, columns, _cuts(len(values), params.max_cuts), params.season):
-        has_both = (is_seen[: fit.cut].sum(axis=0) >= least) & (is_seen[fit.cut :].sum(axis=0) >= least)
+        has_both = (is_seen[: fit.cut].sum(axis=0) >= least[0]) & (is_seen[fit.cut :].sum(axis=0) >= least[1])
         step = np.where(has_both, fit.step, np.nan)
         strength = mean_of_seen(np.abs(step).mean(axis=0), patch_px)
         noises.append(Noise.of(strength, sigma_floor=params.sigma_floor))
@@ -187,7 +209,7 @@ def _trust(residual: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
     size = np.sqrt(np.nan_to_num(np.square(residual).mean(axis=1)))
     typical = np.nan_to_num(median_of_seen(np.where(weight > 0, size, np.nan).astype(np.float32)))
     limit = _HUBER * np.maximum(typical, 1e-4)
-    return (weight * np.minimum(1.0, limit / np.maximum(size, 1e-6))).astype(np.float32)
+    return np.asarray(weight * np.minimum(1.0, limit / np.maximum(size, 1e-6)), dtype=np.float32)
 
 
 def _unrest(residual: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -201,10 +223,11 @@ def _unrest(residual: NDArray[np.float32]) -> NDArray[np.float32]:
     leap = np.abs(np.diff(filled, axis=0)).mean(axis=1)
     was_seen = np.isfinite(residual[1:]).all(axis=1) & np.isfinite(leap)
     quartile = quantile_of_seen(np.where(was_seen, leap, np.nan).astype(np.float32), 0.25)
-    return np.asarray(np.nan_to_num(quartile) / _LEAP_TO_SIGMA, dtype=np.float32)
+    unrest: NDArray[np.float32] = np.nan_to_num(quartile) / np.float32(_LEAP_TO_SIGMA)
+    return unrest
 
 
-def _steps(best: _BestCuts, values: NDArray[np.float32]) -> Steps:
+def _steps(best: _BestCuts, values: NDArray[np.float32], first_step: NDArray[np.int64]) -> Steps:
     has_step = np.isfinite(best.score_z) & (best.onset > 0)
     onset = np.where(has_step, best.onset, -1)
     before, after = _sides(values, onset)
@@ -217,10 +240,10 @@ def _steps(best: _BestCuts, values: NDArray[np.float32]) -> Steps:
         score_z=best.score_z,
         contrast=best.contrast,
         onset=onset,
+        first_step=np.where(has_step, first_step, -1),
         persistence=np.where(has_step, share, np.nan).astype(np.float32),
         before=before,
         after=after,
-        values=values,
         noise=best.noise,
     )
 

@@ -48,7 +48,7 @@ class Scene:
     relative_orbit: int | None = None
     """The track; None where nothing tells."""
     hidden_share: Mapping[str, float] = field(default_factory=dict)
-    """Why ground was not clearly seen: cause (``cloud``, ``shadow``, ``snow``, ``nodata``…) to share (0-1) of the grid."""
+    """Why ground was not clearly seen: cause (``cloud``, ``shadow``, ``snow``…) to share (0-1) of the grid."""
 
     def __post_init__(self) -> None:
         if self.observed_at.utcoffset() is None:
