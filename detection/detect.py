@@ -28,6 +28,10 @@ from geo.scene import Stack
 
 logger = logging.getLogger(__name__)
 
+DETECTION_BANDS = ("B02", "B03", "B04", "B08")
+"""What changes are found in, where it is offered: the bands with 10 m pixels. The short-wave infrared bands, at 20 m,
+blur what is small: on labelled pairs they cost more than they bring (`python -m benchmarks.oscd`)."""
+
 _FINE_PX = 3
 
 
@@ -191,6 +195,7 @@ def _detection_row(
         event=event,
         confidence=confidence(terms),
         persistence=features.persistence,
+        season_persistence=features.season_persistence,
         backed_share=features.backed_share,
         looks=days[growth.onset :],
     )

@@ -99,7 +99,7 @@ def _match(event: pd.Series, candidates: gpd.GeoDataFrame, min_covered_share: fl
 
 def _lies_in(day: date, onset: Sequence[date | None]) -> bool:
     after, by = onset
-    return after is not None and by is not None and after <= day <= by
+    return after is not None and by is not None and after < day <= by
 
 
 def _kind(event: str) -> str:

@@ -12,7 +12,7 @@ from detection.outline import Patch
 from detection.steps import Steps
 
 _STRUCTURE_WINDOW_PX = 5
-_LEAST_LOOKS_BEFORE = 2
+_LEAST_LOOKS_BEFORE = 3
 _LEAST_LOOKS_AFTER = 3
 
 
@@ -41,13 +41,17 @@ class Features:
     persistence: float
     """Share (0-1) of the clear looks that lie on the right side of their pixel's step."""
 
+    season_persistence: float | None
+    """The same among the looks in whose season there was one before the change; None where for most of the object
+    no season has come round yet."""
+
     looks_before: int
     """Clear looks at the object without the change."""
 
     looks_after: int
 
     backed_share: float
-    """Share (0-1) of the object whose own step has at least two looks before it and three from it on."""
+    """Share (0-1) of the object whose own step has at least three looks before it and three from it on."""
 
     edge_share: float
     """Share (0-1) of the object's pixels that touch unseen ground or the image's edge."""
@@ -120,12 +124,17 @@ def measure(patch: Patch, steps: Steps, maps: Layers, growth: Growth) -> Feature
         greenness_change=None if green_after is None or green_before is None else green_after - green_before,
         has_near_infrared=maps.has_near_infrared,
         persistence=_mean(steps.persistence, here),
+        season_persistence=_mean(steps.season_persistence, here) if _is_mostly_known(steps, here) else None,
         looks_before=growth.looks_before,
         looks_after=growth.looks_after,
         backed_share=float(maps.is_backed[here].mean()),
         edge_share=float(maps.at_edge[patch.is_member].mean()),
         area_m2=patch.area_m2,
     )
+
+
+def _is_mostly_known(steps: Steps, here: NDArray[np.bool_]) -> bool:
+    return bool(np.isfinite(steps.season_persistence[here]).mean() >= 0.5)  # noqa: PLR2004 - most
 
 
 def _greenness(image: NDArray[np.float32], bands: tuple[str, ...]) -> NDArray[np.float32] | None:

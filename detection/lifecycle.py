@@ -25,10 +25,12 @@ class LifecycleParams:
     """Days between the first and the last of these."""
 
     confirm_persistence: float = 0.75
-    """Share (0-1) of the clear looks that must lie on the right side of the step."""
+    """Share (0-1) of the clear looks that must lie on the right side of the step; and of those, too, in whose
+    season there was a look before the change. Before any season has come round nothing is confirmed: a shadow of
+    winter may be all there is."""
 
     confirm_backed_share: float = 0.25
-    """Share (0-1) of the object whose own step has two looks before it and three from it on: one odd image at
+    """Share (0-1) of the object whose own step has three looks before it and three from it on: odd images at
     the beginning of a series can never confirm anything by itself."""
 
     confirm_confidence: float = 0.5
@@ -42,6 +44,7 @@ class Standing:
     event: Event
     confidence: float
     persistence: float
+    season_persistence: float | None
     backed_share: float
     looks: Sequence[date]
     """The clear looks from the onset on, ascending."""
@@ -57,6 +60,7 @@ def stage(standing: Standing, params: LifecycleParams) -> tuple[Status, date | N
         standing.event in BUILT_EVENTS
         and standing.confidence >= params.confirm_confidence
         and standing.persistence >= params.confirm_persistence
+        and (standing.season_persistence or 0.0) >= params.confirm_persistence
         and standing.backed_share >= params.confirm_backed_share
     )
     if confirmed_on is None or not is_sure:

@@ -38,10 +38,10 @@ def changed_pixels(
     contrast over 3 x 3 pixels, takes that rim away again. NaN (not seen) is never changed.
     """
     core: NDArray[np.bool_] = apply_hysteresis_threshold(np.nan_to_num(score_z, nan=-np.inf), grow_z, seed_z)
-    is_sharp: NDArray[np.bool_] = ndimage.binary_closing(
-        np.nan_to_num(fine_z, nan=-np.inf) >= grow_z, structure=disk(2)
-    )
-    return core & is_sharp
+    is_sharp: NDArray[np.bool_] = np.nan_to_num(fine_z, nan=-np.inf) >= grow_z
+    is_near = ndimage.binary_closing(is_sharp, structure=disk(2))  # by itself it would eat what lies at the edge
+    result: NDArray[np.bool_] = core & (is_sharp | is_near)
+    return result
 
 
 def group_patches(

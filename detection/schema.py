@@ -3,6 +3,7 @@
 Both are public contracts: a change of a column's name or meaning raises `SCHEMA_VERSION`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -169,9 +170,18 @@ def _rows(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> list[dict[str,
     texts = [name for name, kind in columns.items() if _DTYPES[kind.rstrip("?")] == "object"]
     plain = frame.astype(dict.fromkeys(texts, object))
     plain[texts] = plain[texts].where(plain[texts].notna(), None)
+    for name in (name for name, kind in columns.items() if kind == "json"):
+        plain[name] = plain[name].map(_as_text)
     if plain.geometry.name != "geometry":
         plain = plain.rename_geometry("geometry")
     return list(plain[[*columns, "geometry"]].to_dict("records"))
+
+
+def _as_text(value: object) -> object:
+    """Return JSON as text: the reader of GeoJSON parses such a column without being asked."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
 def _typed(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, epsg: int) -> gpd.GeoDataFrame:

@@ -116,6 +116,8 @@ def _inverse_gram(weight: NDArray[np.float32], columns: NDArray[np.float64], rid
     """Return the inverse normal matrix of every pixel, shape (columns, columns, y, x)."""
     gram = np.einsum("tyx,ti,tj->yxij", weight, columns, columns, optimize=True)
     gram += np.diag([1e-6] + [ridge] * (columns.shape[1] - 1))
+    if columns.shape[1] == 1:
+        return np.asarray(1 / np.moveaxis(gram, (2, 3), (0, 1)), dtype=np.float32)
     return np.moveaxis(np.linalg.inv(gram), (2, 3), (0, 1)).astype(np.float32)
 
 

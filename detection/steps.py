@@ -20,6 +20,8 @@ _HUBER = 2.0
 _LOOKS_A_SIDE = (2, 2)
 _MANY_LOOKS = 6
 """With this many dates, a step that rests on one odd look (an unseen cloud, say) is none."""
+_SEASON_DAYS = 45
+"""Looks whose days of the year are no farther apart are of one season."""
 _LEAST_PAST = 3
 """Looks before a step from which its pixel's own noise can be measured."""
 _PRIOR_LOOKS = 3.0
@@ -65,6 +67,9 @@ class Steps:
     nothing clear came before."""
     persistence: NDArray[np.float32]
     """Share (0-1) of the clear looks that lie on the right side of the step; NaN without score."""
+    season_persistence: NDArray[np.float32]
+    """The same of the looks after the step in whose season there was a look before it: what winter did, summer
+    undoes. NaN where no season has come round yet."""
     before: NDArray[np.float32]
     """Median look before the step, less its season, shape (band, y, x)."""
     after: NDArray[np.float32]
@@ -86,17 +91,19 @@ def find_steps(values: NDArray[np.float32], days: Sequence[date], *, patch_px: i
     columns = design(days, params.season)
     weight: NDArray[np.float32] = np.asarray(np.isfinite(values).all(axis=1), dtype=np.float32)
     least = _LOOKS_A_SIDE if len(values) >= _MANY_LOOKS else (1, 1)
-    draft = _best_cuts(values, weight, columns, params, own_noise=None, patch_px=patch_px, least=least)
-    rest = without_step(values, draft.step, draft.onset)
+    best = _best_cuts(values, weight, columns, params, own_noise=None, patch_px=patch_px, least=least)
+    if len(values) <= _LEAST_PAST:  # too few looks for a season, a noise in time, or a step before the step
+        return _steps(best, values, best.onset, days)
+    rest = without_step(values, best.step, best.onset)
     level, season = level_and_season(rest, weight, columns, params.season)
     residual = rest - level - season
-    own_noise = _own_noise(residual, weight, draft.onset, patch_px=patch_px) if len(values) > _LEAST_PAST else None
+    own_noise = _own_noise(residual, weight, best.onset, patch_px=patch_px)
     weight = _trust(residual, weight)
     best = _best_cuts(values, weight, columns, params, own_noise=own_noise, patch_px=patch_px, least=least)
     rest = without_step(values, best.step, best.onset)
     calm_values = values - level_and_season(rest, weight, columns, params.season)[1]
     first_step = _first_step(values, weight, best.onset, patch_px=patch_px, params=params)
-    return _steps(best, calm_values, first_step)
+    return _steps(best, calm_values, first_step, days)
 
 
 def _first_step(
@@ -227,7 +234,7 @@ def _unrest(residual: NDArray[np.float32]) -> NDArray[np.float32]:
     return unrest
 
 
-def _steps(best: _BestCuts, values: NDArray[np.float32], first_step: NDArray[np.int64]) -> Steps:
+def _steps(best: _BestCuts, values: NDArray[np.float32], first_step: NDArray[np.int64], days: Sequence[date]) -> Steps:
     has_step = np.isfinite(best.score_z) & (best.onset > 0)
     onset = np.where(has_step, best.onset, -1)
     before, after = _sides(values, onset)
@@ -242,10 +249,35 @@ def _steps(best: _BestCuts, values: NDArray[np.float32], first_step: NDArray[np.
         onset=onset,
         first_step=np.where(has_step, first_step, -1),
         persistence=np.where(has_step, share, np.nan).astype(np.float32),
+        season_persistence=_season_persistence(agrees, is_seen, onset, days),
         before=before,
         after=after,
         noise=best.noise,
     )
+
+
+def _season_persistence(
+    agrees: NDArray[np.bool_], is_seen: NDArray[np.bool_], onset: NDArray[np.int64], days: Sequence[date]
+) -> NDArray[np.float32]:
+    """Return the share of agreeing looks among those after the onset whose season was also seen before it."""
+    in_season = _share_a_season(days)
+    count = np.zeros(onset.shape, dtype=np.float32)
+    agreeing = np.zeros(onset.shape, dtype=np.float32)
+    for cut in np.unique(onset[onset > 0]):
+        here = onset == cut
+        seen_before = is_seen[:cut, here]
+        for index in range(cut, len(days)):
+            counts = is_seen[index, here] & seen_before[in_season[index, :cut]].any(axis=0)
+            count[here] += counts
+            agreeing[here] += counts & agrees[index, here]
+    return np.where(count > 0, agreeing / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _share_a_season(days: Sequence[date]) -> NDArray[np.bool_]:
+    """Return which pairs of dates, shape (time, time), lie within the same season of their years."""
+    day_of_year = np.array([day.timetuple().tm_yday for day in days])
+    apart = np.abs(day_of_year[:, None] - day_of_year[None, :])
+    return np.asarray(np.minimum(apart, 365 - apart) <= _SEASON_DAYS)
 
 
 def _cuts(dates: int, max_cuts: int) -> list[int]:

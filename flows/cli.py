@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from flows.environment import clean_gis_environment, prepare_prefect_console
 from flows.show import EXIT_CODES, Show
 
 STOPPED = 130
+DAY = "%Y-%m-%d"
 
 app = typer.Typer(
     name="sitewatch",
@@ -23,6 +25,8 @@ app = typer.Typer(
 )
 flow_app = typer.Typer(help="The same under Prefect.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(flow_app, name="flow")
+imagery_app = typer.Typer(help="The imagery that is kept.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(imagery_app, name="imagery")
 
 Folder = Annotated[
     Path | None, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="the current one")
@@ -30,6 +34,7 @@ Folder = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
 Areas = Annotated[list[str] | None, typer.Option("--area", help="Only this area; may be given several times.")]
+OverBudget = Annotated[bool, typer.Option("--over-budget", help="Start even if it would exceed the month's [budget].")]
 Force = Annotated[bool, typer.Option("--force", help="Make every product again, even if nothing changed.")]
 
 
@@ -66,6 +71,7 @@ def run(  # noqa: PLR0913  # each argument is an option of the command
     workspace: Folder = None,
     area: Areas = None,
     force: Force = False,
+    over_budget: OverBudget = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -75,9 +81,29 @@ def run(  # noqa: PLR0913  # each argument is an option of the command
         from flows.run import run_workspace  # noqa: PLC0415
 
         with show.progress("watching") as bar:
-            report = run_workspace(_folder(context, workspace), area_ids=area or (), force=force, listener=bar)
+            report = run_workspace(
+                _folder(context, workspace), area_ids=area or (), force=force, over_budget=over_budget, listener=bar
+            )
         show_report(report, show)
         raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def plan(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    *,
+    workspace: Folder = None,
+    area: Areas = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would read and cost; pull nothing. Ends with 1 if the month's budget would not suffice."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.cost import plan_workspace, show_plan  # noqa: PLC0415
+
+        planned = plan_workspace(_folder(context, workspace), area_ids=area or (), force=force)
+        raise typer.Exit(show_plan(planned, show))
 
 
 @flow_app.command("run", epilog=EXIT_CODES)
@@ -87,6 +113,7 @@ def flow_run(  # noqa: PLR0913  # each argument is an option of the command
     workspace: Folder = None,
     area: Areas = None,
     force: Force = False,
+    over_budget: OverBudget = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -96,19 +123,94 @@ def flow_run(  # noqa: PLR0913  # each argument is an option of the command
         from flows.monitor import run_flow  # noqa: PLC0415
         from flows.report import show_report  # noqa: PLC0415
 
-        report = run_flow(_folder(context, workspace), area_ids=area or (), force=force)
+        root = _folder(context, workspace)
+        report = run_flow(root, area_ids=area or (), force=force, over_budget=over_budget)
         show_report(report, show)
         raise typer.Exit(report.exit_code)
 
 
+@imagery_app.command("pull", epilog=EXIT_CODES)
+def imagery_pull(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    *,
+    since: Annotated[datetime | None, typer.Option(formats=[DAY], help="The first day, as 2016-01-31.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=[DAY], help="The last day.")] = None,
+    workspace: Folder = None,
+    area: Areas = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch the scenes that runs will read, the newest first. May be stopped at any time: the next pull goes on."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.imagery import Span, pull_workspace, show_pull  # noqa: PLC0415
+
+        span = Span(first=since.date() if since else None, last=until.date() if until else None)
+        with show.progress("pulling") as bar:
+            report = pull_workspace(_folder(context, workspace), span, area_ids=area or (), listener=bar)
+        raise typer.Exit(show_pull(report, show))
+
+
+@imagery_app.command("list")
+def imagery_list(
+    context: typer.Context, *, workspace: Folder = None, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Say what imagery is kept."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.imagery import list_imagery  # noqa: PLC0415
+
+        raise typer.Exit(list_imagery(_folder(context, workspace), show))
+
+
+@imagery_app.command("verify")
+def imagery_verify(
+    context: typer.Context, *, workspace: Folder = None, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Check that the imagery kept is what was written. Ends with 1 if some is not: it will be fetched again."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.imagery import verify_imagery  # noqa: PLC0415
+
+        raise typer.Exit(verify_imagery(_folder(context, workspace), show))
+
+
+@imagery_app.command("prune")
+def imagery_prune(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    *,
+    superseded: Annotated[bool, typer.Option("--superseded", help="What a newer version took the place of.")] = False,
+    older_than: Annotated[int | None, typer.Option(min=0, help="What was not read for as many days.")] = None,
+    max_gb: Annotated[float | None, typer.Option(min=0, help="What goes beyond, the longest unread first.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only say what would be removed.")] = False,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Say what imagery could go, and with --yes remove it."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.imagery import prune_imagery  # noqa: PLC0415
+        from geo.cache import PruneRules  # noqa: PLC0415
+
+        max_bytes = None if max_gb is None else int(max_gb * 1e9)
+        rules = PruneRules(is_superseded=superseded, unread_days=older_than, max_bytes=max_bytes)
+        raise typer.Exit(prune_imagery(_folder(context, workspace), rules, show, is_done=yes))
+
+
 @app.command()
-def doctor(context: typer.Context, *, workspace: Folder = None, quiet: Quiet = False, as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask the account for a token, which costs nothing.")
+    ] = False,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Say whether a run could start, and what is missing. Ends with 0 if it could, with 1 if not."""
     with _speaking(context, quiet=quiet, as_json=as_json, warned=False) as show:
         unset = clean_gis_environment()
         from flows.doctor import examine, show_findings  # noqa: PLC0415
 
-        findings = examine(_folder(context, workspace), unset_variables=unset)
+        findings = examine(_folder(context, workspace), unset_variables=unset, online=online)
         raise typer.Exit(show_findings(findings, show))
 
 

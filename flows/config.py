@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from detection.detect import DetectParams
+from geo.choice import ChoiceParams
 from geo.errors import ConfigError
 from geo.masks import MaskParams
+from geo.sources.sentinelhub.options import CollectionId
 from outputs.risk.join import JoinParams
 
 CONFIG_NAME = "sitewatch.toml"
@@ -59,7 +61,53 @@ class SimulatedSettings(Section):
     """Another number draws other noise and other clouds."""
 
 
-SourceSettings = Annotated[FolderSettings | SimulatedSettings, Field(discriminator="kind")]
+class SentinelHubSettings(Section):
+    """Imagery: by account from a Sentinel Hub service."""
+
+    kind: Literal["sentinelhub"] = "sentinelhub"
+    """The account's SH_CLIENT_ID and SH_CLIENT_SECRET are taken from the environment; `sitewatch plan` says what a run
+    would cost."""
+    provider: Literal["copernicus", "commercial"] = "copernicus"
+    """The Copernicus Data Space (free within limits), or the commercial service."""
+    collection: CollectionId = "sentinel-2-l2a"
+    """Optical reflectance, or terrain-corrected radar backscatter, which detection does not use yet."""
+    credentials_file: str = ""
+    """Instead of the environment: a file with the lines SH_CLIENT_ID=... and SH_CLIENT_SECRET=..., outside this
+    workspace and readable by its owner alone."""
+    account_folder: str = "state/accounts"
+    """Where it is counted how often the account is asked and what it spends: name one folder in all workspaces that
+    use the same account."""
+    base_url: str = ""
+    """Another address of the service; empty: the provider's own."""
+    token_url: str = ""
+    """Another address for tokens; empty: the provider's own."""
+    requests_per_minute: int = Field(default=300, ge=1, le=100_000)
+    """What the account allows."""
+    units_per_minute: float = Field(default=300.0, gt=0, le=1_000_000)
+    """Processing units that the account allows."""
+    attempts: int = Field(default=5, ge=1, le=20)
+    """How often to ask when there is no proper answer, with growing pauses."""
+    answer_timeout_s: float = Field(default=180.0, gt=0, le=3_600)
+    """How long an answer may take, to its last byte."""
+    mask: MaskParams = MaskParams()
+    """What the classification layer must say for the ground to count as clearly seen."""
+
+
+SourceSettings = Annotated[FolderSettings | SimulatedSettings | SentinelHubSettings, Field(discriminator="kind")]
+HOW_NOT_WHAT = frozenset(
+    {
+        "path",
+        "credentials_file",
+        "account_folder",
+        "base_url",
+        "token_url",
+        "requests_per_minute",
+        "units_per_minute",
+        "attempts",
+        "answer_timeout_s",
+    }
+)
+"""Settings of a source that change no pixel: products are not made again for them."""
 
 
 class PeriodSettings(Section):
@@ -86,6 +134,15 @@ class GridSettings(Section):
     """How far around an area to read, in metres: what counts as unchanged is learnt from the surroundings."""
 
 
+class CacheSettings(Section):
+    """Copies of what was read, so that no provider is asked for the same scene twice; see `sitewatch imagery`."""
+
+    enabled: Literal["auto", True, False] = "auto"
+    """`auto` keeps imagery from the network, not what lies on this disk or is simulated; true or false: all or none."""
+    path: str = Field(default="imagery", min_length=1)
+    """The folder of the copies, relative to this file or absolute."""
+
+
 class LimitSettings(Section):
     """What a run may use."""
 
@@ -97,18 +154,31 @@ class LimitSettings(Section):
     """How many pictures to draw of one area: confirmed detections first, then the most confident."""
 
 
+class BudgetSettings(Section):
+    """What may be spent a month (UTC) on imagery by account: `sitewatch run` does not start what would exceed it."""
+
+    processing_units: float = Field(default=10_000.0, ge=0)
+    """10 000 are free at the Copernicus Data Space."""
+    requests: int = Field(default=10_000, ge=0)
+    """10 000 are free at the Copernicus Data Space."""
+
+
 class Config(Section):
     """All settings of a workspace."""
 
     workspace: WorkspaceSettings = WorkspaceSettings()
     source: SourceSettings = SimulatedSettings()
     period: PeriodSettings = PeriodSettings()
+    scenes: ChoiceParams = ChoiceParams()
+    """Which of the scenes found are read. The others are listed, with the reason, as looks that did not count."""
+    cache: CacheSettings = CacheSettings()
     grid: GridSettings = GridSettings()
     detection: DetectParams = DetectParams()
     """What counts as a change."""
     join: JoinParams = JoinParams()
     """How detections are joined to known facilities."""
     limits: LimitSettings = LimitSettings()
+    budget: BudgetSettings = BudgetSettings()
 
 
 class Credentials(Section):
@@ -173,7 +243,8 @@ def _explain(item: Mapping[str, Any]) -> str:
     if item["type"] == "missing":
         return f"{key}: a value is needed"
     if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        return "source.kind: expected 'folder' or 'simulated'"
+        kinds = ", ".join(Config.model_json_schema()["properties"]["source"]["discriminator"]["mapping"])
+        return f"source.kind: expected one of: {kinds}"
     message = str(item["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     got = "" if isinstance(item["input"], Mapping) else f"; got {item['input']!r}"
     return f"{key}: {message}{got}"

@@ -9,11 +9,11 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flows.config import CONFIG_NAME, Credentials, FolderSettings
+from flows.config import CONFIG_NAME, Credentials, FolderSettings, SentinelHubSettings, SimulatedSettings
 from flows.looks import find_scenes
 from flows.pipeline import Job
 from flows.show import Show, show_table
-from flows.sources import imagery_folder
+from flows.sources import imagery_folder, sentinelhub_source
 from flows.workspace import Workspace
 from geo.errors import ConfigError, SitewatchError
 
@@ -45,10 +45,13 @@ class Finding:
     text: str
 
 
-def examine(root: Path, *, unset_variables: Sequence[str] = ()) -> list[Finding]:
-    """Look at everything that a run of the workspace in `root` needs; `unset_variables` were in the way."""
+def examine(root: Path, *, unset_variables: Sequence[str] = (), online: bool = False) -> list[Finding]:
+    """Look at everything that a run of the workspace in `root` needs; `unset_variables` were in the way.
+
+    The network is used only if `online`, and then only to get a token.
+    """
     return [
-        *_workspace(root),
+        *_workspace(root, online=online),
         *_programs(),
         *_credentials(os.environ),
         *_variables(unset_variables),
@@ -68,20 +71,20 @@ def show_findings(findings: Sequence[Finding], show: Show) -> int:
     return int(bool(problems))
 
 
-def _workspace(root: Path) -> Iterator[Finding]:
+def _workspace(root: Path, *, online: bool) -> Iterator[Finding]:
     try:
         workspace = Workspace.open(root)
     except SitewatchError as error:
         yield Finding(topic="settings", level=Level.PROBLEM, text=str(error))
         return
     yield Finding(topic="settings", level=Level.OK, text=str(workspace.root / CONFIG_NAME))
-    yield from _watch_list(workspace)
+    yield from _watch_list(workspace, online=online)
     yield _writable("runs folder", workspace.runs_dir)
     yield _writable("state folder", workspace.state_dir)
     yield _space(workspace.root)
 
 
-def _watch_list(workspace: Workspace) -> Iterator[Finding]:
+def _watch_list(workspace: Workspace, *, online: bool) -> Iterator[Finding]:
     try:
         job = Job.open(workspace.root)
     except SitewatchError as error:
@@ -89,8 +92,26 @@ def _watch_list(workspace: Workspace) -> Iterator[Finding]:
         return
     text = f"{len(job.areas)} areas, {len(job.facilities)} known facilities"
     yield Finding(topic="watch list", level=Level.OK, text=text)
+    settings = workspace.config.source
+    if isinstance(settings, SentinelHubSettings):
+        yield _checked("account", lambda: _account(workspace, settings, online=online))
+        return
     yield _checked("imagery", lambda: _imagery(job))
     yield Finding(topic="network", level=Level.OK, text="no provider is configured: a run needs no network")
+
+
+def _account(workspace: Workspace, settings: SentinelHubSettings, *, online: bool) -> str:
+    """Say whether the account can be used; asked only if `online`.
+
+    Raises:
+        SitewatchError: There are no credentials, or they are refused.
+
+    """
+    source = sentinelhub_source(workspace, settings)
+    if not online:
+        return f"{settings.provider}, {settings.collection}: credentials set; --online asks for a token"
+    source.check()
+    return f"{settings.provider}, {settings.collection}: the credentials are accepted"
 
 
 def _imagery(job: Job) -> str:
@@ -107,6 +128,8 @@ def _imagery(job: Job) -> str:
         str(imagery_folder(job.workspace.root, settings))
         if isinstance(settings, FolderSettings)
         else f"simulated scenario {settings.scenario}"
+        if isinstance(settings, SimulatedSettings)
+        else settings.kind
     )
     without = [area_id for area_id, refs in found.items() if not refs]
     gaps = f"; none for {', '.join(without)}" if without else ""

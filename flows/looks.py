@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from aoi.areas import Area
+from detection.detect import DETECTION_BANDS
 from flows.config import Config
+from geo.choice import Choice, ClearShareSource, join, pick, screen
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
 from geo.scene import Scene, Stack
@@ -17,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 OLDEST = date(1900, 1, 1)
 NEWEST = date(2100, 1, 1)
-BANDS = ("B02", "B03", "B04", "B08", "B11", "B12")
-"""What detection looks at, where it is offered."""
+COARSE_PIXEL_M = 60.0
+"""Pixel of the first look at a classification layer: whether an area is clear is told as well by few pixels."""
 COPIES = 16
 """How many times the size of a stack is held at the peak of its detection, the stack included: a test measures it."""
 
@@ -38,6 +40,39 @@ def find_scenes(source: ImagerySource, area: Area, config: Config) -> Sequence[S
     first = max(config.period.first or OLDEST, area.since or OLDEST)
     last = config.period.last or NEWEST
     return source.search(area.polygon_4326, first=first, last=last) if first <= last else ()
+
+
+def choose_scenes(source: ImagerySource, refs: Sequence[SceneRef], area: Area, config: Config) -> Choice:
+    """Choose which of the scenes that `find_scenes` found are to be read.
+
+    Raises:
+        SourceUnavailableError: The provider does not answer.
+
+    """
+    screened = screen(refs, config.scenes)
+    shares: dict[str, float] = {}
+    if config.scenes.needs_clear_shares and isinstance(source, ClearShareSource):
+        shares = _clear_shares(source, screened.chosen, area)
+    choice = join(screened, pick(screened.chosen, config.scenes, shares))
+    logger.info("%s: %d of %d scenes are to be read", area.area_id, len(choice.chosen), len(refs))
+    return choice
+
+
+def _clear_shares(source: ClearShareSource, refs: Sequence[SceneRef], area: Area) -> dict[str, float]:
+    """Return how much of `area` each scene shows; a scene whose classification is broken is left out."""
+    grid = Grid.around(area.polygon_4326, pixel_m=COARSE_PIXEL_M)
+    shares: dict[str, float] = {}
+    for ref in refs:
+        try:
+            share = source.clear_share(ref, grid)
+        except (SourceUnavailableError, QuotaExceededError):
+            raise
+        except SourceError as error:
+            logger.warning("%s: %s", area.area_id, error)
+            continue
+        if share is not None:
+            shares[ref.scene_id] = share
+    return shares
 
 
 def area_grid(area: Area, config: Config) -> Grid:
@@ -81,10 +116,12 @@ def common_bands(refs: Sequence[SceneRef]) -> tuple[str, ...]:
 
     """
     offered = Counter(band for ref in refs for band in set(ref.bands))
-    bands = tuple(band for band in BANDS if 2 * offered[band] >= len(refs))
+    bands = tuple(band for band in DETECTION_BANDS if 2 * offered[band] >= len(refs))
     if not bands:
         known = ", ".join(sorted(offered)) or "none"
-        raise SourceError(f"{refs[0].scene_id}: expected bands such as {', '.join(BANDS)}; the scenes have {known}")
+        raise SourceError(
+            f"{refs[0].scene_id}: expected bands such as {', '.join(DETECTION_BANDS)}; the scenes have {known}"
+        )
     return bands
 
 

@@ -49,12 +49,12 @@ def watch_one(root: str, area_id: str, *, force: bool, run: str) -> AreaOutcome:
 
 
 @flow(name="sitewatch monitor", task_runner=ThreadPoolTaskRunner(max_workers=1), validate_parameters=False)  # type: ignore[arg-type]  # a runner of PrefectConcurrentFuture is one of PrefectFuture
-def monitor(root: str, area_ids: Sequence[str] = (), *, force: bool = False) -> RunReport:
+def monitor(root: str, area_ids: Sequence[str] = (), *, force: bool = False, over_budget: bool = False) -> RunReport:
     """Watch every area of the workspace in `root` and publish what is new. One failure stops none of the others."""
-    return run_workspace(Path(root), area_ids=area_ids, force=force, watch_all=_watch_as_tasks)
+    return run_workspace(Path(root), area_ids=area_ids, force=force, over_budget=over_budget, watch_all=_watch_as_tasks)
 
 
-def run_flow(root: Path, *, area_ids: Sequence[str] = (), force: bool = False) -> RunReport:
+def run_flow(root: Path, *, area_ids: Sequence[str] = (), force: bool = False, over_budget: bool = False) -> RunReport:
     """Run the flow now, in this process; without a Prefect server, on a temporary one that ends with it.
 
     Raises:
@@ -66,7 +66,7 @@ def run_flow(root: Path, *, area_ids: Sequence[str] = (), force: bool = False) -
     job.chosen(area_ids)
     check_source(job)  # what is wrong from the start needs no server
     with _ending_properly():
-        return monitor(str(root.resolve()), tuple(area_ids), force=force)
+        return monitor(str(root.resolve()), tuple(area_ids), force=force, over_budget=over_budget)
 
 
 def _watch_as_tasks(job: Job, area_ids: Sequence[str], *, force: bool, log: Path) -> Iterator[AreaOutcome]:

@@ -21,6 +21,11 @@ class State(StrEnum):
     """Nothing that its product is made from has changed."""
     FAILED = "failed"
     """No product was made; an earlier one, if there is one, still stands."""
+    NOT_DONE = "not done"
+    """As failed, but only for want of requests that the provider allows: a later run goes on from here."""
+
+
+NO_PRODUCT = frozenset({State.FAILED, State.NOT_DONE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         """0: all areas done. 1: some failed or had problems, or not one has imagery."""
-        has_trouble = any(one.state is State.FAILED or one.problems for one in self.outcomes)
+        has_trouble = any(one.state in NO_PRODUCT or one.problems for one in self.outcomes)
         return int(has_trouble or self.is_all_without_imagery)
 
     @property
@@ -114,7 +119,7 @@ def failed(area_id: str, error: BaseException, *, seconds: float = 0.0) -> AreaO
     reason = str(error) if isinstance(error, SitewatchError) else f"unexpected {type(error).__name__}: {error}"
     return AreaOutcome(
         area_id=area_id,
-        state=State.FAILED,
+        state=State.NOT_DONE if isinstance(error, QuotaExceededError) else State.FAILED,
         reason=" ".join(reason.split()),
         seconds=seconds,
         stops_run=isinstance(error, QuotaExceededError),
@@ -123,12 +128,12 @@ def failed(area_id: str, error: BaseException, *, seconds: float = 0.0) -> AreaO
 
 def not_started(area_id: str, reason: str) -> AreaOutcome:
     """Return the outcome of an area that was not tried because of what met another one."""
-    return AreaOutcome(area_id=area_id, state=State.FAILED, reason=reason)
+    return AreaOutcome(area_id=area_id, state=State.NOT_DONE, reason=reason)
 
 
 def _lines(one: AreaOutcome) -> Sequence[str]:
-    if one.state is State.FAILED:
-        return (f"failed: {one.reason}",)
+    if one.state in NO_PRODUCT:
+        return (f"{one.state}: {one.reason}",)
     if one.outcome is Outcome.NO_IMAGERY:
         return (*one.problems, "no imagery: no scene of the period touches it")
     return one.problems

@@ -20,7 +20,8 @@ from aoi.read.vector import read_areas, read_facilities
 from detection.detect import Findings, find_changes, no_imagery
 from detection.lifecycle import carry_ids
 from detection.schema import Event, Outcome
-from flows.looks import NEWEST, OLDEST, Looks, area_grid, check_memory, find_scenes, read_looks
+from flows.config import HOW_NOT_WHAT
+from flows.looks import NEWEST, OLDEST, Looks, area_grid, check_memory, choose_scenes, find_scenes, read_looks
 from flows.outcome import AreaOutcome, State, failed
 from flows.pictures import Surroundings, draw_pictures, most_telling
 from flows.plan import Action, Inputs, Step, decide, digest
@@ -28,11 +29,13 @@ from flows.product import PICTURES_NAME, Product, Record, find_product, new_prod
 from flows.sources import make_source
 from flows.version import code_version
 from flows.workspace import Workspace
+from geo.choice import Choice
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.errors import ConfigError
 from geo.grid import Grid
 from geo.scene import Stack
 from geo.sources.base import ImagerySource, SceneRef
+from geo.sources.ledger import spending_on
 from outputs.risk.join import join_facilities
 
 logger = logging.getLogger(__name__)
@@ -94,13 +97,19 @@ def watch_area(job: Job, area_id: str, *, force: bool = False) -> AreaOutcome:
         SitewatchError: No product could be made; an earlier one still stands.
 
     """
+    with spending_on(area_id):
+        return _watch(job, area_id, force=force)
+
+
+def _watch(job: Job, area_id: str, *, force: bool) -> AreaOutcome:
     began = perf_counter()
     area = job.areas[area_id]
     refs = find_scenes(job.source, area, job.workspace.config)
+    choice = choose_scenes(job.source, refs, area, job.workspace.config)
     before = find_product(job.workspace.area_dir(area_id))
-    step = decide(area_id, inputs_of(job, area, refs), before.as_existing() if before else None, force=force)
+    step = decide(area_id, inputs_of(job, area, choice.chosen), before.as_existing() if before else None, force=force)
     if step.action is Action.RUN or before is None:
-        product, state = _make(job, area, refs, step=step, before=before), State.DONE
+        product, state = _make(job, area, choice, step=step, before=before), State.DONE
     else:
         product, state = before, State.UP_TO_DATE
     outcome = as_outcome(product, state=state, reason=step.reason, seconds=perf_counter() - began)
@@ -126,8 +135,9 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
         "join": asdict(config.join),
         "grid": config.grid.model_dump(),
         "credit": job.source.credit,
-        "source": config.source.model_dump(mode="json", exclude={"path"}),
+        "source": config.source.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)),
         "pictures": config.limits.pictures,
+        "scenes": asdict(config.scenes),
     }
     places = facilities_near(job, area)
     return Inputs(
@@ -168,13 +178,13 @@ def as_outcome(product: Product, *, state: State, reason: str, seconds: float) -
     )
 
 
-def _make(job: Job, area: Area, refs: Sequence[SceneRef], *, step: Step, before: Product | None) -> Product:
+def _make(job: Job, area: Area, choice: Choice, *, step: Step, before: Product | None) -> Product:
     """Read, detect, join, draw; write the product and make it the area's current one."""
     config = job.workspace.config
     grid = area_grid(area, config)
-    check_memory(area.area_id, refs, grid, limit_mb=config.limits.memory_mb)
-    looks = read_looks(job.source, refs, grid, area_id=area.area_id)
-    found = _findings(job, area, looks, grid=grid)
+    check_memory(area.area_id, choice.chosen, grid, limit_mb=config.limits.memory_mb)
+    looks = read_looks(job.source, choice.chosen, grid, area_id=area.area_id)
+    found = _with_not_seen(_findings(job, area, looks, grid=grid), looks, choice)
     detections = carry_ids(found.detections, _earlier_detections(before))
     area_dir = job.workspace.area_dir(area.area_id)
     with new_product(area_dir, step.inputs.key) as unfinished:
@@ -202,7 +212,7 @@ def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid) -> Findings:
         return no_imagery(area.area_id, grid, config.detection, period=period)
     found = find_changes(looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection)
     joined = join_facilities(found.detections, facilities_near(job, area), config.join)
-    return replace(found, detections=wanted(joined, area), coverage=_with_unread(found.coverage, looks))
+    return replace(found, detections=wanted(joined, area))
 
 
 def wanted(detections: gpd.GeoDataFrame, area: Area) -> gpd.GeoDataFrame:
@@ -219,11 +229,13 @@ def _earlier_detections(before: Product | None) -> gpd.GeoDataFrame | None:
     return before.detections() if before and before.is_intact() else None
 
 
-def _with_unread(coverage: gpd.GeoDataFrame, looks: Looks) -> gpd.GeoDataFrame:
-    """Add the scenes that could not be read to the looks that did not count."""
-    unread = [{"date": ref.observed_at.date().isoformat(), "reason": f"unreadable: {why}"} for ref, why in looks.unread]
-    not_seen = sorted(json.loads(coverage["not_seen"].iloc[0]) + unread, key=lambda look: str(look["date"]))
-    return coverage.assign(not_seen=json.dumps(not_seen, ensure_ascii=False))
+def _with_not_seen(found: Findings, looks: Looks, choice: Choice) -> Findings:
+    """Add the scenes that could not be read, and those that were not chosen, to the looks that did not count."""
+    more = [(ref, f"unreadable: {why}") for ref, why in looks.unread]
+    more += [(ref, f"not read: {why}") for ref, why in choice.left_out]
+    added = [{"date": ref.observed_at.date().isoformat(), "reason": reason} for ref, reason in more]
+    not_seen = sorted(json.loads(found.coverage["not_seen"].iloc[0]) + added, key=lambda look: str(look["date"]))
+    return replace(found, coverage=found.coverage.assign(not_seen=json.dumps(not_seen, ensure_ascii=False)))
 
 
 def _record(step: Step, looks: Looks, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> Record:

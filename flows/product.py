@@ -17,8 +17,8 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from detection.schema import Outcome, as_coverage, as_detections
 from flows.plan import Existing, Inputs
 from flows.workspace import point_to, writing
+from geo.atomic import atomic_folder
 from geo.errors import OutputError
-from outputs.atomic import atomic_folder
 
 RECORD_NAME = "result.json"
 LAYERS_NAME = "area.gpkg"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from aoi.read.vector import areas_frame, facilities_frame
 from detection.schema import as_coverage, as_detections, no_detections
-from flows.outcome import AreaOutcome, RunReport, State
+from flows.outcome import NO_PRODUCT, AreaOutcome, RunReport
 from flows.pictures import credit_line
 from flows.pipeline import Job
 from flows.plan import run_id
@@ -20,8 +20,8 @@ from flows.product import PICTURES_NAME, Product, find_product
 from flows.show import plural
 from flows.version import code_version, sitewatch_version
 from flows.workspace import point_to, writing
+from geo.atomic import atomic_folder
 from geo.crs import LON_LAT_EPSG
-from outputs.atomic import atomic_folder
 from outputs.evidence.manifest import RunRecord, write_manifest
 from outputs.layers.geojson import write_geojson
 from outputs.layers.geopackage import write_geopackage
@@ -137,7 +137,7 @@ def _summary(
         coverage=coverage,
         areas=areas_frame(list(job.areas.values())),
         facilities=facilities_frame(job.facilities),
-        failures=tuple((one.area_id, one.reason) for one in outcomes if one.state is State.FAILED),
+        failures=tuple((one.area_id, one.reason) for one in outcomes if one.state in NO_PRODUCT),
         pictures=pictures,
         credit=credit_line(job.source.credit, {year for one in products.values() for year in one.record.years}),
         version=sitewatch_version(),

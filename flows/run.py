@@ -2,7 +2,7 @@
 
 import logging
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from flows.cost import check_budget
 from flows.outcome import AreaOutcome, RunReport, failed, not_started
 from flows.pipeline import Job, check_source, watch_or_fail
 from flows.publish import publish
@@ -37,11 +38,12 @@ class Watcher(Protocol):
         ...
 
 
-def run_workspace(
+def run_workspace(  # noqa: PLR0913  # what is optional is named
     root: Path,
     *,
     area_ids: Sequence[str] = (),
     force: bool = False,
+    over_budget: bool = False,
     listener: Listener | None = None,
     watch_all: Watcher | None = None,
 ) -> RunReport:
@@ -51,6 +53,7 @@ def run_workspace(
         root: The workspace's folder.
         area_ids: Watch only these; the products of the others are published as they are.
         force: Make each product again, and publish, even if nothing changed.
+        over_budget: Start even if the month's budget would not suffice.
         listener: Told how many areas there are, and of each when it is done.
         watch_all: What watches the areas one by one; a plain loop, or worker processes, by default.
 
@@ -62,6 +65,8 @@ def run_workspace(
     job = Job.open(root)
     chosen = job.chosen(area_ids)
     check_source(job)
+    if not over_budget:
+        check_budget(job, chosen, force=force)
     started = datetime.now(UTC)
     with locked(job.workspace), logged(job.workspace, started) as log:
         if listener:
@@ -137,9 +142,19 @@ def _watch_in_processes(
     try:
         futures = {pool.submit(_watch_alone, root, area_id, force): area_id for area_id in area_ids}
         for future in as_completed(futures):
-            yield _result(future, futures[future])
+            if not future.cancelled():
+                outcome = _result(future, futures[future])
+                yield outcome
+                yield from _called_off(futures, outcome)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _called_off(futures: Mapping[Future[AreaOutcome], str], outcome: AreaOutcome) -> Iterator[AreaOutcome]:
+    """Yield the outcomes of the areas that are not even begun because of what met one: the account is used up."""
+    for future, area_id in futures.items():
+        if outcome.stops_run and not future.cancelled() and future.cancel():
+            yield not_started(area_id, outcome.reason)
 
 
 def _result(future: Future[AreaOutcome], area_id: str) -> AreaOutcome:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.config import Config, FolderSettings, SimulatedSettings
+from flows.config import Config, FolderSettings, SentinelHubSettings, SimulatedSettings
 
 Schema = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def default_toml(config: Config | None = None) -> str:
     for name, section in _items(chosen):
         blocks.append("\n".join(_section(name, section, definitions)))
         if name == "source":
-            blocks.append("\n".join(_other_source(section, definitions)))
+            blocks += ["\n".join(_other_source(other, definitions)) for other in _other_sources(section)]
     return "\n\n".join(block.rstrip() for block in blocks) + "\n"
 
 
@@ -52,9 +52,14 @@ def _section(name: str, section: object, definitions: Schema) -> Iterator[str]:
         yield from _section(inner, value, definitions)
 
 
-def _other_source(chosen: object, definitions: Schema) -> Iterator[str]:
-    """Yield the kind of source that was not chosen, commented out."""
-    other = SimulatedSettings() if isinstance(chosen, FolderSettings) else FolderSettings(path="imagery")
+def _other_sources(chosen: object) -> list[object]:
+    """Return an example of each kind of source that was not chosen."""
+    examples = (SimulatedSettings(), FolderSettings(path="imagery"), SentinelHubSettings())
+    return [example for example in examples if type(example) is not type(chosen)]
+
+
+def _other_source(other: object, definitions: Schema) -> Iterator[str]:
+    """Yield a kind of source that was not chosen, commented out."""
     yield "# Or, instead:"
     for line in _section("source", other, definitions):
         yield line if line.startswith("#") else f"# {line}"

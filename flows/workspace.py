@@ -5,6 +5,7 @@ areas.geojson               what is watched
 facilities.geojson          what is known
 runs/<run_id>/              finished runs, each complete in itself
 latest -> runs/<run_id>     the newest of them
+imagery/                    scenes that were read from a provider, kept so that none is asked for twice
 state/areas/<area_id>/      the finished product of each area, reused while nothing changes
 state/log/                  one log a run
 state/lock                  held while a run writes
@@ -23,7 +24,7 @@ from flows.config import CONFIG_NAME, Config, load_config
 from geo.errors import ConfigError, OutputError
 
 UNFINISHED = ".*.tmp-*"
-"""How the names look under which something is being made (`outputs.atomic`)."""
+"""How the names look under which something is being made (`geo.atomic`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,11 @@ class Workspace:
     def runs_dir(self) -> Path:
         """The folder of the finished runs."""
         return self.root / self.config.workspace.runs
+
+    @property
+    def imagery_dir(self) -> Path:
+        """Where scenes read from a provider are kept."""
+        return self.root / Path(self.config.cache.path).expanduser()
 
     @property
     def latest(self) -> Path:

@@ -1,6 +1,7 @@
 """What every test shares: no network, no surprise from the environment, the real data where it is."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+NEEDS = ("realdata", "qgis", "chromium")
+"""Markers of tests that skip where something is not installed."""
 
 settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ, max_examples=50)
 settings.load_profile("sitewatch")
@@ -28,3 +31,16 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("MPLCONFIGDIR", str(home / "matplotlib"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything must be there (SITEWATCH_REQUIRE_OPTIONAL), let no test skip for a missing component."""
+    report = yield
+    needs = [name for name in NEEDS if item.get_closest_marker(name)]
+    if report.skipped and needs and not hasattr(report, "wasxfail") and os.environ.get("SITEWATCH_REQUIRE_OPTIONAL"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but required here ({', '.join(needs)}): {call.excinfo and call.excinfo.value}"
+    return report

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from geo.atomic import atomic_file
 from geo.errors import OutputError
-from outputs.atomic import atomic_file
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_VERSION = 1

@@ -14,7 +14,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from detection.schema import COVERAGE_COLUMNS, DETECTION_COLUMNS
-from outputs.atomic import atomic_file
+from geo.atomic import atomic_file
 from outputs.tables import in_lon_lat
 
 DECIMALS = 7

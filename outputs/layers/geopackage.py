@@ -18,9 +18,9 @@ from pyogrio import raw
 from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
 from detection.schema import COVERAGE_COLUMNS, DETECTION_COLUMNS
+from geo.atomic import atomic_file
 from geo.crs import LON_LAT_EPSG
 from geo.errors import OutputError
-from outputs.atomic import atomic_file
 from outputs.layers.styles import style_of
 from outputs.tables import in_lon_lat
 

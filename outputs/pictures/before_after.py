@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geo.atomic import atomic_file
 from geo.errors import GridMismatchError
 from geo.grid import Grid
-from outputs.atomic import atomic_file
 from outputs.vocabulary import EVENT_WORDS, NOT_REVIEWED, STATUS_WORDS, words
 
 

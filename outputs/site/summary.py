@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shapely.geometry.base import BaseGeometry
 
 from detection.schema import Event, Outcome, Relation, Status
-from outputs.atomic import atomic_file
+from geo.atomic import atomic_file
 from outputs.pictures.furniture import length_words, lon_lat_words
 from outputs.site.evidence import Evidence, evidence_of, not_seen_of
 from outputs.site.maps import Mark, SmallMap, small_map

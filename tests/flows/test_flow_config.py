@@ -65,8 +65,8 @@ def test_the_default_file_keeps_lines_short() -> None:
             "[grid]\npixel_m = -1", "grid.pixel_m: should be greater than or equal to 0.1; got -1", id="range"
         ),
         pytest.param("[grid]\npixel_m = 'ten'", "grid.pixel_m: should be a valid number", id="kind"),
-        pytest.param("[source]\nkind = 'foldr'", "source.kind: expected 'folder' or 'simulated'", id="source-kind"),
-        pytest.param("[source]\npath = 'x'", "source.kind: expected 'folder' or 'simulated'", id="no-source-kind"),
+        pytest.param("[source]\nkind = 'foldr'", "source.kind: expected one of: folder", id="source-kind"),
+        pytest.param("[source]\npath = 'x'", "source.kind: expected one of: folder", id="no-source-kind"),
         pytest.param("[source]\nkind = 'folder'", "source.path: a value is needed", id="missing"),
         pytest.param(
             "[source]\nkind = 'folder'\npath = 'x'\ncredti = 'y'",

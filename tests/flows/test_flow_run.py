@@ -356,7 +356,7 @@ def test_a_used_up_quota_ends_the_run(ran: "Site", monkeypatch: pytest.MonkeyPat
     asked = refusing(monkeypatch, QuotaExceededError("quota used up"))
     report = run_workspace(ran.root, force=True)
     assert len(asked) == 1
-    assert report.troubles() == ["areas west, east: failed: quota used up"]
+    assert report.troubles() == ["areas west, east: not done: quota used up"]
 
 
 def test_an_empty_folder_is_refused_before_anything_is_run(ran: "Site") -> None:

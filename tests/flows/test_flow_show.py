@@ -91,7 +91,7 @@ def test_an_unexpected_error_is_told_from_one_that_is_meant_for_users() -> None:
 def test_only_a_used_up_quota_stops_a_run() -> None:
     assert failed("a", QuotaExceededError("enough")).stops_run
     assert not failed("a", SourceError("x")).stops_run
-    assert not_started("b", "enough").state is State.FAILED
+    assert not_started("b", "enough").state is State.NOT_DONE
 
 
 def test_a_run_without_any_result_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -361,7 +361,7 @@ def test_what_needs_explaining_is_asked_for_where_it_matters(
     ("rows", "words"),
     [
         pytest.param("20170216_stack.tif,B04 B03", r"line 2: names 2 bands, 20170216_stack.tif has 5", id="too-few"),
-        pytest.param("20170217_stack.tif,B04", "line 2: there is no GeoTIFF .* 20170217_stack.tif", id="no-such-file"),
+        pytest.param("20170217_stack.tif,B04", "line 2: there is no GeoTIFF, .* 20170217_stack.tif", id="no-such-file"),
     ],
 )
 def test_a_sidecar_that_does_not_fit_is_named(tmp_path: Path, rows: str, words: str) -> None:

@@ -84,7 +84,7 @@ def test_a_row_of_a_file_wins_over_a_pattern(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param("file\nc.tif\n", "line 2: there is no GeoTIFF or JPEG 2000 file c.tif", id="unknown-file"),
+        pytest.param("file\nc.tif\n", "line 2: there is no GeoTIFF, JPEG 2000 file or cube c.tif", id="unknown-file"),
         pytest.param("file\na.tif\na.tif\n", "line 3: a.tif is described already in .*line 2", id="twice"),
         pytest.param("file\na.*\n*.tif\n", "line 3: a.tif is described already in .*line 2", id="two-patterns"),
     ],

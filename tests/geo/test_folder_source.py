@@ -345,7 +345,7 @@ def test_each_header_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         opened.append(Path(path))
         return really_open(path, **options)
 
-    monkeypatch.setattr("geo.sources.folder.header.rasterio.open", count)
+    monkeypatch.setattr("geo.sources.header.rasterio.open", count)
     source = FolderSource(tmp_path)
     source.search(HERE, **EVER)
     source.search(box(0, 0, 1, 1), **EVER)

@@ -1,18 +1,23 @@
-"""The image files of a folder: when each was taken, which bands it holds, what is wrong with it."""
+"""What a folder holds, image by image: when each was taken, which bands it holds, what is wrong with it."""
 
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from shapely.geometry import Polygon
 
 from geo.errors import SourceError
-from geo.sources.folder.header import Header, footprint_4326, read_header
+from geo.sources.folder.cube_pixels import is_netcdf
+from geo.sources.folder.cubes import NETCDF_SUFFIXES, ZARR_SUFFIX, read_cube
+from geo.sources.folder.cubes import image_files as cube_images
+from geo.sources.folder.image import Fault, ImageFile
 from geo.sources.folder.layers import Layer, broken_layers, layers_of
 from geo.sources.folder.names import DATE_FORMS, find_bands, find_time
+from geo.sources.folder.safe import Product, is_product, newest, read_products
+from geo.sources.folder.safe import image_files as product_images
 from geo.sources.folder.sidecar import (
     DATES_NAME,
     SIDECAR_NAME,
@@ -22,6 +27,7 @@ from geo.sources.folder.sidecar import (
     read_dates,
     read_sidecar,
 )
+from geo.sources.header import Header, footprint_4326, read_header
 
 logger = logging.getLogger(__name__)
 
@@ -32,33 +38,17 @@ _PREVIEW_END = "_PVI"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFile:
-    """One image file, dated, with its bands."""
+class _Found:
+    """What lies in a folder, sorted by path; of sidecars, the deeper ones last."""
 
-    path: Path
-    relative: str
-    """Path from the source's folder, with ``/``."""
-    names: tuple[str, ...]
-    """What may tell something: its stem, then its folders' names, the nearest first."""
-    observed_at: datetime
-    layers: tuple[Layer, ...]
-    """None where it cannot be opened and its name tells no band."""
-    row: SidecarRow | None
-    problem: str
-    """Why it cannot be opened; empty if it can."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A file that only the user can explain."""
-
-    observed_on: date
-    footprint_4326: Polygon | None
-    message: str
+    images: list[Path]
+    cubes: list[Path]
+    products: list[Path]
+    notes: list[Path]
 
 
 def find_files(root: Path) -> tuple[tuple[ImageFile, ...], tuple[Fault, ...]]:
-    """Look at every GeoTIFF and JPEG 2000 file below `root`, reading headers only.
+    """Look at every GeoTIFF and JPEG 2000 file, cube and Sentinel-2 product below `root`, reading headers only.
 
     Passed over in silence: other files, and single bands of which nothing tells which band they are (labels,
     elevation models). A damaged file, or one without georeference, is part of its scene and fails when it is read;
@@ -68,32 +58,48 @@ def find_files(root: Path) -> tuple[tuple[ImageFile, ...], tuple[Fault, ...]]:
         SourceError: `root` is no folder or holds no imagery, a sidecar is wrong, or an image has no date.
 
     """
-    images, notes = _walk(root)
-    rows, dates = _said_beside(root, images, notes)
-    looked = [_look(root, path, rows.get(path), dates) for path in images]
-    files = tuple(found for found in looked if isinstance(found, ImageFile))
-    faults = tuple(found for found in looked if isinstance(found, Fault))
+    found = _walk(root)
+    rows, dates = _said_beside(root, [*found.images, *found.cubes], found.notes)
+    looked = [_look(root, path, rows.get(path), dates) for path in found.images]
+    looked += [one for path in found.cubes for one in _look_into_cube(root, path, rows.get(path))]
+    looked += _look_into_products(root, found.products)
+    files = tuple(one for one in looked if isinstance(one, ImageFile))
+    faults = tuple(one for one in looked if isinstance(one, Fault))
     if not files and not faults:
-        raise SourceError(_nothing(root, images))
-    logger.info("%s: %d files of %d are imagery", root, len(files) + len(faults), len(images))
+        raise SourceError(_nothing(root, [*found.images, *found.cubes]))
+    logger.info("%s: %d images and dates of cubes", root, len(files) + len(faults))
     return files, faults
 
 
-def _walk(root: Path) -> tuple[list[Path], list[Path]]:
-    """Return the images and the sidecars below `root`, sorted, without hidden ones; links are followed once."""
+def _walk(root: Path) -> _Found:
+    """Return what lies below `root`, without hidden files; links are followed once."""
     if not root.is_dir():
         raise SourceError(
             f"{root}: {'is a file; a folder is expected' if root.exists() else 'there is no such folder'}"
         )
-    images, notes, seen = [], [], set()
+    found = _Found(images=[], cubes=[], products=[], notes=[])
+    seen: set[Path] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = Path(folder).resolve()
-        subfolders[:] = [] if real in seen else sorted(name for name in subfolders if not name.startswith("."))
-        paths = [] if real in seen else [Path(folder, name) for name in names if not name.startswith(".")]
+        is_known, is_whole = real in seen, is_product(names)
         seen.add(real)
-        notes += [path for path in paths if path.name.lower() in {SIDECAR_NAME, DATES_NAME}]
-        images += [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not _is_by_product(path)]
-    return sorted(images), sorted(notes, key=lambda path: (len(path.parts), path))
+        if is_whole and not is_known:
+            found.products.append(Path(folder))
+        inside = [] if is_known or is_whole else sorted(name for name in subfolders if not name.startswith("."))
+        found.cubes.extend(Path(folder, name) for name in inside if name.lower().endswith(ZARR_SUFFIX))
+        subfolders[:] = [name for name in inside if not name.lower().endswith(ZARR_SUFFIX)]
+        if not (is_known or is_whole):
+            _sort_in([Path(folder, name) for name in names if not name.startswith(".")], found)
+    found.notes.sort(key=lambda path: (len(path.parts), path))
+    for paths in (found.images, found.cubes, found.products):
+        paths.sort()
+    return found
+
+
+def _sort_in(paths: Sequence[Path], found: _Found) -> None:
+    found.notes.extend(path for path in paths if path.name.lower() in {SIDECAR_NAME, DATES_NAME})
+    found.images.extend(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not _is_by_product(path))
+    found.cubes.extend(path for path in paths if path.suffix.lower() in NETCDF_SUFFIXES)
 
 
 def _is_by_product(path: Path) -> bool:
@@ -148,6 +154,31 @@ def _look(root: Path, path: Path, row: SidecarRow | None, dates: Mapping[Path, d
     )
 
 
+def _look_into_cube(root: Path, path: Path, row: SidecarRow | None) -> list[ImageFile | Fault | None]:
+    """Return the dates of the cube at `path`; nothing where it holds no band, as one of rainfall."""
+    try:
+        if path.is_file() and not is_netcdf(path):
+            logger.warning("%s: is called a cube, but is none: passed over", path)
+            return []
+        cube = read_cube(path, row)
+        return [] if cube is None else list(cube_images(cube, root, row))
+    except SourceError as error:
+        return [Fault(observed_on=None, footprint_4326=None, message=str(error))]
+
+
+def _look_into_products(root: Path, folders: Sequence[Path]) -> list[ImageFile | Fault | None]:
+    """Return the images of all products, of each ground and overpass those of the newest baseline."""
+    looked: list[ImageFile | Fault | None] = []
+    products: list[Product] = []
+    for folder in folders:
+        try:
+            products += read_products(folder)
+        except SourceError as error:
+            looked.append(Fault(observed_on=None, footprint_4326=None, message=str(error)))
+    looked += [image for product in newest(products) for image in product_images(product, root)]
+    return looked
+
+
 def _header(path: Path) -> tuple[Header | None, str]:
     try:
         return read_header(path), ""
@@ -180,7 +211,10 @@ def _time(path: Path, names: Sequence[str], *, problem: str) -> datetime:
 
 def _nothing(root: Path, images: Sequence[Path]) -> str:
     if not images:
-        return f"{root}: holds no imagery: there is no GeoTIFF (.tif, .tiff) or JPEG 2000 (.jp2) file in it"
+        return (
+            f"{root}: holds no imagery: there is no GeoTIFF (.tif, .tiff) or JPEG 2000 (.jp2) file, no cube (.nc, "
+            ".zarr) and no Sentinel-2 product in it"
+        )
     return (
         f"{root}: holds no imagery: of {images[0].name} and {len(images) - 1} more nothing tells the bands; name them "
         f"such as 'site_20170216_B04.tif' or give the bands in a {SIDECAR_NAME} (columns file,date,bands)"

@@ -11,9 +11,9 @@ from shapely.geometry import Polygon
 
 from geo.errors import SourceError
 from geo.scene import RGB_BANDS, Quantity
-from geo.sources.folder.header import Header, footprint_4326
 from geo.sources.folder.names import SCL, band_id
-from geo.sources.folder.sidecar import SIDECAR_NAME, SidecarRow
+from geo.sources.folder.sidecar import SIDECAR_NAME, SidecarRow, Units
+from geo.sources.header import Header, footprint_4326
 
 S2_SCALE = 1e-4
 """Sentinel-2 products hold reflectance times 10 000."""
@@ -34,13 +34,31 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CubeSlice:
+    """Where in a cube one band of one date stands."""
+
+    variable: str
+    fixed: tuple[tuple[str, int], ...]
+    """Dimension to index, for all but y and x."""
+    y_dim: str
+    x_dim: str
+    height_px: int
+    is_upside_down: bool
+    """Whether its first row is the southernmost."""
+    nodata: tuple[float, ...]
+    """The numbers for "not recorded"; NaN is another."""
+    units: Units | None
+    """For radar, what the numbers are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """One band of one file."""
 
     band: str
     path: Path
     band_index: int = 1
-    """From 1, as raster libraries count."""
+    """From 1, as raster libraries count; of a cube, its date."""
     alpha_index: int | None = None
     """The band that is 0 where the picture shows nothing."""
     header: Header | None = None
@@ -50,6 +68,8 @@ class Layer:
     """None for the classification layer, which is no measurement, and where the file has a problem."""
     problem: str | None = None
     """Why it cannot be read: a line that names the file."""
+    cube: CubeSlice | None = None
+    """For a band of a cube."""
 
     @property
     def order(self) -> tuple[float, str, int]:
@@ -71,6 +91,8 @@ def layers_of(path: Path, header: Header, names: Sequence[str], row: SidecarRow 
         SourceError: Its bands or what its numbers mean cannot be known without the sidecar.
 
     """
+    if row is not None and (row.crs or row.units):
+        raise SourceError(f"{row.where}: crs and units are said of cubes (NetCDF, Zarr); {path.name} is none")
     bands = _bands(path, header, names, row)
     try:
         footprint, problem = footprint_4326(header), None

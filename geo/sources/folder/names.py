@@ -8,6 +8,9 @@ SCL = "SCL"
 BAND_NAMES = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12", SCL)
 """Every band id, by wavelength, with the scene classification layer last."""
 
+RADAR_BANDS = ("VV", "VH", "HH", "HV")
+"""The polarisations of radar: sent, received."""
+
 DATE_FORMS = "20170216, 2017-02-16, 20170216T102101 or 2017-02-16T10-21-01"
 """The forms of a date that are understood, for messages."""
 

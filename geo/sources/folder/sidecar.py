@@ -14,6 +14,8 @@ scale       reflectance = number x scale + offset: ``0.0001`` for products times
 offset      added after scaling: ``-0.1`` for Sentinel-2 products of processing baseline 04.00 and later
 nodata      the number that stands for "not recorded", or ``none``
 quantity    ``reflectance`` or ``display``; with a scale, ``reflectance`` is meant if nothing is said
+crs         of a cube that does not tell its own: ``EPSG:32631``
+units       of a cube's radar bands: ``db``, ``linear``, or ``db83`` for dB = 20 log10(number) - 83
 note        for people
 ==========  ==========================================================================================
 
@@ -26,10 +28,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from math import isfinite, nan
 from pathlib import Path
 from typing import TypeVar
+
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
 
 from geo.errors import SourceError
 from geo.scene import Quantity
@@ -37,11 +43,33 @@ from geo.sources.folder.names import band_id, read_time
 
 SIDECAR_NAME = "scenes.csv"
 DATES_NAME = "dates.txt"
-COLUMNS = ("file", "date", "bands", "scene", "platform", "scale", "offset", "nodata", "quantity", "note")
+COLUMNS = (
+    "file",
+    "date",
+    "bands",
+    "scene",
+    "platform",
+    "scale",
+    "offset",
+    "nodata",
+    "quantity",
+    "crs",
+    "units",
+    "note",
+)
 
 _DATED_FOLDER = re.compile(r"date_(\w+)")
 
 Value = TypeVar("Value")
+
+
+class Units(StrEnum):
+    """What the numbers of radar bands are."""
+
+    DB = "db"
+    LINEAR = "linear"
+    DB83 = "db83"
+    """Whole numbers, of which dB = 20 log10(number) - 83."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +89,8 @@ class SidecarRow:
     nodata: float | None = None
     """NaN says that no number stands for nodata."""
     quantity: Quantity | None = None
+    crs: str | None = None
+    units: Units | None = None
     text: str = ""
     """The row as it stands."""
 
@@ -103,7 +133,7 @@ def choose_rows(rows: tuple[SidecarRow, ...], relatives: list[str]) -> dict[str,
     for row in sorted(rows, key=lambda row: row.is_exact):
         fitting = [relative for relative in relatives if row.fits(relative)]
         if not fitting:
-            raise SourceError(f"{row.where}: there is no GeoTIFF or JPEG 2000 file {row.pattern}")
+            raise SourceError(f"{row.where}: there is no GeoTIFF, JPEG 2000 file or cube {row.pattern}")
         for relative in fitting:
             other = chosen.get(relative)
             if other is not None and other.is_exact == row.is_exact:
@@ -172,6 +202,8 @@ def _row(cells: Mapping[str | None, str | list[str] | None], *, where: str) -> S
         offset=cell("offset", _number),
         nodata=cell("nodata", _nodata),
         quantity=cell("quantity", _quantity),
+        crs=cell("crs", _crs),
+        units=cell("units", _units),
         text=repr(sorted(said.items())),
     )
 
@@ -204,3 +236,18 @@ def _quantity(text: str) -> Quantity:
         return Quantity(text.lower())
     except ValueError:
         raise ValueError(f"{text!r} is neither of {', '.join(Quantity)}") from None
+
+
+def _crs(text: str) -> str:
+    try:
+        CRS.from_user_input(text)
+    except CRSError:
+        raise ValueError(f"{text!r} is no coordinate reference system such as EPSG:32631") from None
+    return text
+
+
+def _units(text: str) -> Units:
+    try:
+        return Units(text.lower())
+    except ValueError:
+        raise ValueError(f"{text!r} is neither of {', '.join(Units)}") from None

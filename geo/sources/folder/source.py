@@ -1,7 +1,7 @@
-"""Imagery from a folder: any GeoTIFF or JPEG 2000 files, any pixel size, any CRS."""
+"""Imagery from a folder: GeoTIFF and JPEG 2000 files, Sentinel-2 products, cubes; any pixel size, any CRS."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -16,9 +16,10 @@ from geo.grid import Grid
 from geo.masks import MaskParams, clear_from_scl
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.folder.files import Fault, find_files
+from geo.sources.clear import NODATA, look_through
+from geo.sources.folder.files import find_files
+from geo.sources.folder.image import Fault
 from geo.sources.folder.index import FolderScene, group_scenes
-from geo.sources.folder.layers import Layer
 from geo.sources.folder.names import SCL
 from geo.sources.folder.read import mosaic
 
@@ -38,9 +39,10 @@ class FolderSource:
     `geo.sources.folder.sidecar`; how their numbers become reflectance: `geo.sources.folder.layers`. In short:
     dates and bands come from names, 16-bit numbers are reflectance times 10 000, 8-bit numbers are display values,
     floating point is taken as it is, 0 in whole numbers is "not recorded", and tags and sidecar win over all of it.
+    Sentinel-2 products (`geo.sources.folder.safe`) and cubes (`geo.sources.folder.cubes`) tell most of it themselves.
 
-    Headers are read once in the life of a source; no file stays open. Threads may share one, processes may each have
-    a copy.
+    Headers are read once in the life of a source; no file stays open but the last few cubes. Threads may share one,
+    processes may each have a copy.
     """
 
     def __init__(self, path: Path, options: FolderOptions | None = None) -> None:
@@ -71,7 +73,8 @@ class FolderSource:
         scenes, faults = self._index()
         for fault in faults:
             place = fault.footprint_4326
-            if first <= fault.observed_on <= last and (place is None or place.intersects(shape_4326)):
+            is_then = fault.observed_on is None or first <= fault.observed_on <= last
+            if is_then and (place is None or place.intersects(shape_4326)):
                 raise SourceError(fault.message)
         return [
             scene.ref for scene in scenes if first <= scene.ref.observed_at.date() <= last and scene.touches(shape_4326)
@@ -94,9 +97,8 @@ class FolderSource:
             offered = ", ".join(scene.layers)
             raise SourceError(f"{self._path}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}")
         values = {band: mosaic(scene.layers[band], grid) for band in bands}
-        is_clear = np.logical_and.reduce([np.isfinite(layer) for layer in values.values()])
-        if SCL in scene.layers:
-            is_clear &= self._clear(scene.layers[SCL], grid)
+        is_recorded = np.logical_and.reduce([np.isfinite(layer) for layer in values.values()])
+        is_clear, hidden = self._seen(scene, grid, is_recorded)
         return Scene(
             scene_id=ref.scene_id,
             observed_at=ref.observed_at,
@@ -105,7 +107,24 @@ class FolderSource:
             grid=grid,
             bands=values,
             is_clear=is_clear,
+            processing_baseline=ref.processing_baseline,
+            relative_orbit=ref.relative_orbit,
+            hidden_share=hidden,
         )
+
+    def clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
+        """Return the share (0-1) of `grid` that was clearly seen, from the classification layer; None without one.
+
+        Clouds are not grown here: the pixels of `grid` may be coarser than what they would be grown by.
+
+        Raises:
+            SourceError: As for `read`.
+
+        """
+        scene = self._scene(ref)
+        if SCL not in scene.layers:
+            return None
+        return float(clear_from_scl(mosaic(scene.layers[SCL], grid), MaskParams(buffer_px=0)).mean())
 
     def _index(self) -> tuple[tuple[FolderScene, ...], tuple[Fault, ...]]:
         with self._lock:
@@ -123,15 +142,15 @@ class FolderSource:
                 return scene
         raise SourceError(f"{self._path}: holds no scene {ref.scene_id}")
 
-    def _clear(self, layers: Sequence[Layer], grid: Grid) -> NDArray[np.bool_]:
-        """Return where the classification is clear; clouds beyond the edge of `grid` are grown into it too."""
-        rim = self._options.mask.buffer_px
-        wider = replace(
-            grid,
-            left_m=grid.left_m - rim * grid.pixel_m,
-            top_m=grid.top_m + rim * grid.pixel_m,
-            width_px=grid.width_px + 2 * rim,
-            height_px=grid.height_px + 2 * rim,
-        )
-        is_clear = clear_from_scl(mosaic(layers, wider), self._options.mask)
-        return is_clear[rim : rim + grid.height_px, rim : rim + grid.width_px]
+    def _seen(
+        self, scene: FolderScene, grid: Grid, is_recorded: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], dict[str, float]]:
+        """Return where the ground was clearly seen, and the shares of what hid the rest."""
+        is_clear, hidden = np.ones(grid.shape, dtype=np.bool_), {}
+        if SCL in scene.layers:
+            seen = look_through(grid, self._options.mask, lambda wider: mosaic(scene.layers[SCL], wider))
+            is_clear, hidden = seen.is_clear, dict(seen.hidden_share)
+        lost_share = float(np.mean(is_clear & ~is_recorded))
+        if lost_share:
+            hidden[NODATA] = hidden.get(NODATA, 0.0) + lost_share
+        return is_clear & is_recorded, hidden

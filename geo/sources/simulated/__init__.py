@@ -7,7 +7,7 @@ observation of anything.
 """
 
 from geo.sources.simulated.scenario import Field, KnownPlace, NoiseSettings, Scenario, SimulatedArea
-from geo.sources.simulated.sky import CLEAR_CLASSES, SceneClass
+from geo.sources.simulated.sky import SceneClass
 from geo.sources.simulated.source import OFFERED, SimulatedSource
 from geo.sources.simulated.spectra import BANDS, Surface
 from geo.sources.simulated.structures import SimulatedEvent, Structure
@@ -15,7 +15,6 @@ from geo.sources.simulated.worlds import SCENARIO_NAMES, scenario
 
 __all__ = [
     "BANDS",
-    "CLEAR_CLASSES",
     "OFFERED",
     "SCENARIO_NAMES",
     "Field",

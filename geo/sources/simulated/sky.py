@@ -44,15 +44,6 @@ _BRIGHT_BLUE, _ROOF_BLUE, _DARK_INFRARED = 0.20, 0.31, 0.10
 _SHADOW_SEEN, _SNOW_SEEN = 0.30, 0.28
 _CLOUDS_SEEN = ((0.10, SceneClass.CIRRUS), (0.22, SceneClass.CLOUD_MEDIUM), (0.60, SceneClass.CLOUD_HIGH))
 
-CLEAR_CLASSES = (
-    SceneClass.DARK,
-    SceneClass.VEGETATION,
-    SceneClass.BARE,
-    SceneClass.WATER,
-    SceneClass.UNCLASSIFIED,
-)
-"""The classes under which the ground counts as clearly seen."""
-
 
 def through_sky(surface: Image, band: str, weather: Weather, white: Field, noise: NoiseSettings) -> Image:
     """Return what is recorded of `surface` in `band`: snow, cloud shadow, brightness errors, haze, cloud, noise.

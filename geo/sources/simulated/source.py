@@ -14,12 +14,13 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
 from geo.grid import Grid
+from geo.masks import MaskParams, clear_from_scl
 from geo.scene import Quantity, Scene
 from geo.sources.base import SceneRef
 from geo.sources.simulated.ground import Ground
 from geo.sources.simulated.render import Footprints, Window, surface_image
 from geo.sources.simulated.scenario import Scenario
-from geo.sources.simulated.sky import CLEAR_CLASSES, SCL_BANDS, SceneClass, classify, through_sky, without_edges
+from geo.sources.simulated.sky import SCL_BANDS, SceneClass, classify, through_sky, without_edges
 from geo.sources.simulated.spectra import BANDS
 from geo.sources.simulated.sun import solar_overpass_utc
 from geo.sources.simulated.weather import Weather, weather_on, white_noise
@@ -27,9 +28,13 @@ from geo.sources.simulated.weather import Weather, weather_on, white_noise
 OFFERED = (*BANDS, "SCL")
 PLATFORM = "simulated"
 _ALIGNED_PX = 1e-6
-_RENDERING = 1
+_RENDERING = 2
 """To be raised when the same scenario is drawn with other pixels than before."""
 _OUTSIDE = int(SceneClass.NO_DATA)
+
+
+MASK = MaskParams()
+"""Clouds are grown by this before the ground counts as clearly seen, as with real imagery."""
 
 
 class SimulatedSource:
@@ -68,17 +73,17 @@ class SimulatedSource:
         if missing:
             raise SourceError(f"{ref.scene_id}: no band {', '.join(missing)}; it offers {', '.join(OFFERED)}")
         wanted = tuple(dict.fromkeys(band for band in bands if band != "SCL"))
-        layers, classes = self._layers(day, grid, wanted)
-        if "SCL" in bands:
-            layers["SCL"] = classes.astype(np.float32)
+        layers, classes = self._layers(day, _widened(grid, MASK.buffer_px), wanted)
+        inner = np.s_[MASK.buffer_px : MASK.buffer_px + grid.height_px, MASK.buffer_px : MASK.buffer_px + grid.width_px]
+        layers["SCL"] = classes.astype(np.float32)
         return Scene(
             scene_id=ref.scene_id,
             observed_at=ref.observed_at,
             platform=PLATFORM,
             quantity=Quantity.REFLECTANCE,
             grid=grid,
-            bands={band: layers[band] for band in bands},
-            is_clear=np.isin(classes, CLEAR_CLASSES),
+            bands={band: layers[band][inner] for band in bands},
+            is_clear=clear_from_scl(layers["SCL"], MASK)[inner],
             processing_baseline=PLATFORM,
         )
 
@@ -187,3 +192,14 @@ def _interpolated(values: NDArray[np.float32], places: NDArray[np.float64]) -> N
 def _nearest(values: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.uint8]:
     result: NDArray[np.uint8] = map_coordinates(values, np.rint(places), order=0, cval=_OUTSIDE)
     return result
+
+
+def _widened(grid: Grid, rim_px: int) -> Grid:
+    """Return `grid` with `rim_px` more pixels on each side: clouds beyond the edge reach in."""
+    return replace(
+        grid,
+        left_m=grid.left_m - rim_px * grid.pixel_m,
+        top_m=grid.top_m + rim_px * grid.pixel_m,
+        width_px=grid.width_px + 2 * rim_px,
+        height_px=grid.height_px + 2 * rim_px,
+    )

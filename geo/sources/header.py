@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Lock
 
 import numpy as np
@@ -72,7 +72,7 @@ def read_header(path: Path) -> Header:
         with _WARNING_FILTERS, warnings.catch_warnings(), rasterio.Env(**ENVIRONMENT):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path) as dataset:
-                return _header(dataset)
+                return header_of(dataset)
     except RasterioError as error:
         raise SourceError(
             f"{path}: cannot be opened: not a raster, damaged or incomplete ({reason(error, path)})"
@@ -116,16 +116,18 @@ def transformer(from_crs: str | int, to_crs: str | int) -> Transformer:
     return Transformer.from_crs(from_crs, to_crs, always_xy=True)
 
 
-def reason(error: BaseException, path: Path) -> str:
+def reason(error: BaseException, path: Path | str) -> str:
     """Return the first cause of a raster library's error in a few words, without the name of the file at `path`."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = str(error).partition("\n")[0].replace(str(path), path.name)
-    text = text.removeprefix(f"{path.name}: ").replace(f"'{path.name}' ", "").strip().rstrip(".")
+    name = PurePath(path).name
+    text = str(error).partition("\n")[0].replace(str(path), name)
+    text = text.removeprefix(f"{name}: ").replace(f"'{name}' ", "").strip().rstrip(".")
     return text if len(text) <= 120 else f"{text[:119]}…"  # noqa: PLR2004 - a line of a terminal, and the path before it
 
 
-def _header(dataset: rasterio.DatasetReader) -> Header:
+def header_of(dataset: rasterio.DatasetReader) -> Header:
+    """Return what the header of an open file says."""
     return Header(
         crs=dataset.crs or None,
         transform=dataset.transform,

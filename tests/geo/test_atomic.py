@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from geo.atomic import atomic_file, atomic_folder
 from geo.errors import OutputError
-from outputs.atomic import atomic_file, atomic_folder
 
 
 def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:

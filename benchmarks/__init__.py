@@ -1,0 +1,1 @@
+"""How good and how fast is it, measured? Each module prints a table and writes JSON."""

@@ -1,0 +1,139 @@
+"""A scene as one cloud-optimised GeoTIFF, and back.
+
+Reflectance is written as 16-bit numbers in steps of 0.0001, which is the step of the products it comes from; radar and
+display values as 32-bit floating point. The last band, `CLEAR`, says where the ground was clearly seen. Each band
+carries its name and its scale and offset, so that any GIS shows reflectance.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.io import MemoryFile
+from rasterio.shutil import copy as copy_raster
+from rasterio.windows import Window
+
+from geo.cache.key import Place
+from geo.grid import Grid
+from geo.scene import Quantity, Scene
+
+CLEAR = "CLEAR"
+"""The name of the mask's band: 1 where the ground was clearly seen, 0 elsewhere."""
+CLASSES = "SCL"
+
+_STEPS_PER_UNIT = 10_000
+_LOWEST_STEP = -1_001
+"""The step that number 0, which stands for NaN, would be: reflectance from -0.1 on fits above it."""
+_MOST = np.iinfo(np.uint16).max
+_LAYOUT = {
+    "driver": "COG",
+    "compress": "deflate",
+    "predictor": "yes",
+    "blocksize": 256,
+    "overviews": "auto",
+    "overview_resampling": "nearest",
+    "num_threads": 1,
+    "bigtiff": "if_safer",
+}
+"""Smaller copies are added where an image is larger than a block; nearest, for an average of classes is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandCode:
+    """How one band's values were written: value = (number + first_step) / steps."""
+
+    name: str
+    steps: int
+    first_step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coding:
+    """How a scene was written."""
+
+    dtype: str
+    bands: tuple[BandCode, ...]
+    """In the file's order, the mask last."""
+
+
+def coding_of(scene: Scene) -> Coding:
+    """Return how `scene` is to be written: in whole numbers if it is reflectance that fits, else as it is."""
+    layers = [values for name, values in scene.bands.items() if name != CLASSES]
+    first_step = _first_step(layers) if scene.quantity is Quantity.REFLECTANCE else None
+    names = (*scene.bands, CLEAR)
+    if first_step is None:
+        codes = tuple(BandCode(name=name, steps=1, first_step=0) for name in names)
+        return Coding(dtype="float32", bands=codes)
+    counted = BandCode(name="", steps=1, first_step=-1)
+    measured = BandCode(name="", steps=_STEPS_PER_UNIT, first_step=first_step)
+    kinds = [(name, counted if name in {CLASSES, CLEAR} else measured) for name in names]
+    codes = tuple(BandCode(name=name, steps=kind.steps, first_step=kind.first_step) for name, kind in kinds)
+    return Coding(dtype="uint16", bands=codes)
+
+
+def write_scene(scene: Scene, path: Path, coding: Coding) -> None:
+    """Write `scene` to `path` as a cloud-optimised GeoTIFF."""
+    grid = scene.grid
+    profile = {"driver": "GTiff", "dtype": coding.dtype, "count": len(coding.bands), "photometric": "minisblack"}
+    where = {"crs": CRS.from_epsg(grid.epsg), "transform": grid.transform, "width": grid.width_px}
+    nodata = 0 if coding.dtype == "uint16" else np.nan
+    layers: Mapping[str, NDArray[np.float32]] = {**scene.bands, CLEAR: scene.is_clear.astype(np.float32)}
+    with MemoryFile() as memory:
+        with memory.open(**profile, **where, height=grid.height_px, nodata=nodata) as image:
+            for index, code in enumerate(coding.bands, start=1):
+                image.write(_encoded(layers[code.name], code, coding.dtype), index)
+            image.descriptions = tuple(code.name for code in coding.bands)
+            image.scales = tuple(1 / code.steps for code in coding.bands)
+            image.offsets = tuple(code.first_step / code.steps for code in coding.bands)
+        copy_raster(memory.name, path, **_LAYOUT)
+
+
+def read_bands(
+    path: Path, coding: Coding, names: Sequence[str], *, grid: Grid, place: Place
+) -> dict[str, NDArray[np.float32]]:
+    """Return the bands `names` of a written scene, each of shape (y, x) of `grid`, which begins at `place` in it."""
+    order = [code.name for code in coding.bands]
+    window = Window(place.column, place.row, grid.width_px, grid.height_px)
+    with rasterio.open(path) as image:
+        return {
+            name: _decoded(image.read(order.index(name) + 1, window=window), coding.bands[order.index(name)])
+            for name in names
+        }
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_step(layers: Sequence[NDArray[np.float32]]) -> int | None:
+    """Return the step that number 0 stands for, so that all values fit above it; None if they cannot."""
+    if any(np.isinf(values).any() for values in layers):
+        return None
+    seen = [values[~np.isnan(values)] for values in layers]
+    lowest = min((float(values.min()) for values in seen if values.size), default=0.0)
+    highest = max((float(values.max()) for values in seen if values.size), default=0.0)
+    first_step = min(_LOWEST_STEP, round(lowest * _STEPS_PER_UNIT) - 1)
+    if round(highest * _STEPS_PER_UNIT) - first_step > _MOST:  # saturated: at the cost of what lies below zero
+        first_step = round(lowest * _STEPS_PER_UNIT) - 1
+    return first_step if round(highest * _STEPS_PER_UNIT) - first_step <= _MOST else None
+
+
+def _encoded(values: NDArray[np.float32], code: BandCode, dtype: str) -> NDArray[np.generic]:
+    if dtype == "float32":
+        return values.astype(np.float32)
+    numbers = np.round(values.astype(np.float64) * code.steps) - code.first_step
+    return np.where(np.isnan(values), 0, numbers).astype(np.uint16)
+
+
+def _decoded(numbers: NDArray[np.generic], code: BandCode) -> NDArray[np.float32]:
+    if numbers.dtype.kind == "f":
+        return numbers.astype(np.float32)
+    values = (numbers.astype(np.float64) + code.first_step) / code.steps
+    return np.where(numbers == 0, np.nan, values).astype(np.float32)

@@ -1,0 +1,128 @@
+"""A source that asks another one for each scene once, and keeps what it got."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+
+from shapely.geometry.base import BaseGeometry
+
+from geo.cache.key import SceneKey
+from geo.cache.raster import CLASSES
+from geo.cache.store import DamagedEntryError, ImageStore
+from geo.choice import ClearShareSource
+from geo.grid import Grid
+from geo.scene import Scene
+from geo.sources.base import ImagerySource, SceneRef
+
+logger = logging.getLogger(__name__)
+
+
+class CachedSource:
+    """An `ImagerySource` that reads each scene from `inner` once and from then on from `store`.
+
+    What is handed out always comes from the store, also the first time: a second run sees the very same numbers.
+    Searches always go to `inner`, for only it knows what is new.
+    """
+
+    def __init__(self, inner: ImagerySource, store: ImageStore, *, name: str, variant: str = "") -> None:
+        """Wrap `inner`.
+
+        Args:
+            inner: The source to ask.
+            store: Where to keep scenes.
+            name: Names the source; scenes of another name are not used.
+            variant: Changes with every setting of `inner` that shapes pixels or masks.
+
+        """
+        self.inner = inner
+        self.store = store
+        self._name = name
+        self._variant = variant
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _made, (self.inner, self.store.root, self._name, self._variant)
+
+    @property
+    def credit(self) -> str:
+        """The line that every product made from this imagery must carry."""
+        return self.inner.credit
+
+    def search(self, shape_4326: BaseGeometry, *, first: date, last: date) -> Sequence[SceneRef]:
+        """Return what `inner` finds; see `ImagerySource`."""
+        return self.inner.search(shape_4326, first=first, last=last)
+
+    def has(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> bool:
+        """Say whether `read` with the same arguments would be answered without asking `inner`.
+
+        Damage that only a look into the image would show is not looked for.
+        """
+        entry = self.store.find(self._key(ref), grid, bands)
+        return entry is not None and entry.image_path.exists()
+
+    def read(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> Scene:
+        """Return `ref` on `grid`, from the store if it is kept there; see `ImagerySource`.
+
+        A classification layer that the scene offers is fetched and kept as well. A kept file that was damaged is
+        dropped, logged, and fetched again.
+
+        Raises:
+            SourceError: As `inner` does.
+            OutputError: The store cannot be written.
+
+        """
+        key = self._key(ref)
+        kept = self._kept(key, grid, bands, drop_damaged=False)
+        if kept is not None:
+            return kept
+        with self.store.locked(key):
+            kept = self._kept(key, grid, bands, drop_damaged=True)  # another process may have fetched it meanwhile
+            if kept is not None:
+                return kept
+            scene = self.inner.read(ref, grid, bands=self._bands_to_ask(ref, grid, bands))
+            entry = self.store.put(key, scene)
+            return self.store.load(entry, grid, bands)
+
+    def clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
+        """Return the share (0-1) of `grid` that was clearly seen, asking `inner` once; None where it cannot tell."""
+        if not isinstance(self.inner, ClearShareSource):
+            return None
+        key = self._key(ref)
+        share = self.store.clear_share(key, grid)
+        if share is None:
+            share = self.inner.clear_share(ref, grid)
+            if share is not None:
+                self.store.put_clear_share(key, grid, share)
+        return share
+
+    def _key(self, ref: SceneRef) -> SceneKey:
+        return SceneKey(
+            source=self._name,
+            variant=self._variant,
+            scene_id=ref.scene_id,
+            baseline=ref.processing_baseline,
+            fingerprint=ref.fingerprint,
+        )
+
+    def _kept(self, key: SceneKey, grid: Grid, bands: Sequence[str], *, drop_damaged: bool) -> Scene | None:
+        """Return the scene from the store if it is there and whole."""
+        while (entry := self.store.find(key, grid, bands)) is not None:
+            try:
+                return self.store.load(entry, grid, bands)
+            except DamagedEntryError as error:
+                if not drop_damaged:
+                    return None  # somebody may be writing it at this moment: look again with the lock held
+                logger.warning("%s; dropped, and fetched again", error)
+                self.store.drop(entry)
+        return None
+
+    def _bands_to_ask(self, ref: SceneRef, grid: Grid, bands: Sequence[str]) -> tuple[str, ...]:
+        """Return `bands`, the classes, and what is kept of the same grid, so that one entry holds it all."""
+        key = self._key(ref)
+        before = [entry.facts for entry in self.store.of_scene(key) if entry.facts.key == key]
+        known = [band for facts in before if facts.grid == grid for band in facts.bands]
+        classes = [CLASSES] if CLASSES in ref.bands else []
+        return tuple(dict.fromkeys([*bands, *known, *classes]))
+
+
+def _made(inner: ImagerySource, root: object, name: str, variant: str) -> "CachedSource":
+    return CachedSource(inner, ImageStore(root), name=name, variant=variant)  # type: ignore[arg-type]

@@ -1,0 +1,227 @@
+"""Imagery from a STAC catalogue; `ImagerySource` says what its two questions mean."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from threading import Lock
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo.errors import SourceError
+from geo.grid import Grid
+from geo.scene import Scene
+from geo.sources.base import SceneRef
+from geo.sources.clear import look_through
+from geo.sources.folder.names import SCL
+from geo.sources.stac.items import StacItem, read_item
+from geo.sources.stac.options import StacOptions
+from geo.sources.stac.remote import Reader
+from geo.sources.stac.scenes import StacScene, group_items
+from geo.sources.stac.static import Document, documents, locate_beside
+from geo.sources.warp import first_recorded
+
+logger = logging.getLogger(__name__)
+
+
+class StacSource:
+    """The scenes of one collection of a STAC catalogue.
+
+    Which asset is which band: `geo.sources.stac.assets`; how tiles become scenes, and what supersedes what:
+    `geo.sources.stac.scenes`; how numbers become reflectance: `geo.reflectance`; how pixels are fetched:
+    `geo.sources.stac.remote`. Sentinel-1 comes as linear gamma0 (bands ``VV``, ``VH``) from terrain-corrected
+    collections only.
+
+    A catalogue on disk is read once in the life of a source, one on the web at each search. Threads may share a
+    source, processes may each have a copy.
+    """
+
+    def __init__(self, options: StacOptions, known: Mapping[str, StacScene] | None = None) -> None:
+        self._options = options
+        self._reader = Reader(options)
+        self._lock = Lock()
+        self._known = dict(known or {})
+        self._on_disk: tuple[StacItem, ...] | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[StacOptions, dict[str, StacScene]]]:
+        return type(self), (self._options, dict(self._known))
+
+    @property
+    def credit(self) -> str:
+        """The line that every product made from this imagery must carry."""
+        return self._options.credit
+
+    def check(self, *, timeout_s: float = 5.0) -> str:
+        """Return the catalogue's title if it answers within `timeout_s`; of one on disk, how many items it has.
+
+        Raises:
+            SourceUnavailableError: It does not answer.
+            SourceError: It is no STAC catalogue, or does not have the collection.
+
+        """
+        if self._options.path is not None:
+            return f"{len(self._disk_items())} items"
+        from geo.sources.stac.api import ApiCatalogue  # noqa: PLC0415 - a catalogue on disk needs no client
+
+        return ApiCatalogue(self._options).check(timeout_s=timeout_s)
+
+    def search(self, shape_4326: BaseGeometry, *, first: date, last: date) -> Sequence[SceneRef]:
+        """Return the scenes of [first, last] that touch `shape_4326`, ascending in time; none is an answer.
+
+        Raises:
+            SourceUnavailableError: The catalogue does not answer.
+            QuotaExceededError: It asks not to be asked any more.
+            SourceError: It refuses the search, is no STAC catalogue, or holds nothing that we can read.
+
+        """
+        if shape_4326.is_empty:
+            self.check(timeout_s=self._options.timeout_s)
+            return []
+        items = [
+            item
+            for item in self._items(shape_4326, first=first, last=last)
+            if first <= item.observed_at.date() <= last and item.touches(shape_4326)
+        ]
+        scenes = [scene for scene in group_items(items) if self._is_wanted(scene.ref)]
+        doubtful = sum(any(asset.is_doubtful for asset in item.bands.values()) for item in items)
+        if doubtful:
+            logger.warning(
+                "%s: the catalogue may be wrong about the offset of %d items: see geo.reflectance",
+                self._options.place,
+                doubtful,
+            )
+        with self._lock:
+            self._known |= {scene.ref.scene_id: scene for scene in scenes}
+        return [scene.ref for scene in scenes]
+
+    def read(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> Scene:
+        """Return `ref` resampled onto `grid`, fetching no more of the files than lies under it.
+
+        Clear is what every one of `bands` recorded and, where the scene has a classification layer, what it calls
+        clear (`geo.masks`), also if that layer is not among `bands`.
+
+        Raises:
+            SourceUnavailableError: A file is not delivered for now.
+            QuotaExceededError: The provider asks not to be asked any more.
+            SourceError: The scene comes from no search of this source, offers no such band, or a file is missing,
+                closed or damaged. All name item and asset: a file that fails is never a hole in the image.
+
+        """
+        scene = self._scene(ref)
+        missing = [band for band in bands if band not in ref.bands]
+        if missing:
+            offered = ", ".join(ref.bands)
+            raise SourceError(
+                f"{self._options.place}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}"
+            )
+        measured = [band for band in bands if band != SCL]
+        with ThreadPoolExecutor(self._options.connections) as pool:
+            waiting = [pool.submit(self._band, scene, band, grid) for band in measured]
+            try:
+                seen = look_through(grid, self._options.mask, self._classes(scene)) if SCL in ref.bands else None
+                values = {band: future.result() for band, future in zip(measured, waiting, strict=True)}
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)  # what failed needs no more of the others
+        is_clear = np.logical_and.reduce([np.ones(grid.shape, bool), *map(np.isfinite, values.values())])
+        if seen is not None:
+            is_clear &= seen.is_clear
+            values |= {SCL: seen.classes} if SCL in bands else {}
+        return Scene(
+            scene_id=ref.scene_id,
+            observed_at=ref.observed_at,
+            platform=ref.platform,
+            quantity=ref.quantity,
+            grid=grid,
+            bands={band: values[band] for band in bands},
+            is_clear=is_clear,
+            processing_baseline=ref.processing_baseline,
+            relative_orbit=ref.relative_orbit,
+            hidden_share=seen.hidden_share if seen else {},
+        )
+
+    def _items(self, shape_4326: BaseGeometry, *, first: date, last: date) -> list[StacItem]:
+        if self._options.path is not None:
+            return list(self._disk_items())
+        from geo.sources.stac.api import ApiCatalogue  # noqa: PLC0415 - a catalogue on disk needs no client
+
+        found = ApiCatalogue(self._options).items(shape_4326, first=first, last=last)
+        return self._usable(read_item(one.content, locate=_locator(one)) for one in found)
+
+    def _disk_items(self) -> tuple[StacItem, ...]:
+        path = self._options.path
+        if path is None:
+            return ()
+        with self._lock:
+            if self._on_disk is None:
+                found = (
+                    one
+                    for one in documents(path)
+                    if self._options.collection in {"", str(one.content.get("collection") or "")}
+                )
+                self._on_disk = tuple(self._usable(_with_file_state(_disk_item(one)) for one in found))
+            if not self._on_disk:
+                raise SourceError(f"{path}: holds no STAC item" + self._of_collection())
+            return self._on_disk
+
+    def _usable(self, items: Iterator[StacItem]) -> list[StacItem]:
+        """Return the items that have bands, each once.
+
+        Raises:
+            SourceError: There are items, and none has.
+
+        """
+        found = {item.item_id: item for item in items}
+        usable = [item for item in found.values() if item.bands]
+        if found and not usable:
+            raise SourceError(
+                f"{self._options.place}: item {next(iter(found))} and {len(found) - 1} more: expected GeoTIFF or "
+                "JPEG 2000 assets with the bands of Sentinel-2 (B04, red, …) or Sentinel-1 (vv, vh); found none"
+            )
+        return usable
+
+    def _of_collection(self) -> str:
+        return f" of collection {self._options.collection}" if self._options.collection else ""
+
+    def _is_wanted(self, ref: SceneRef) -> bool:
+        return ref.cloud_share is None or ref.cloud_share <= self._options.max_cloud_share
+
+    def _scene(self, ref: SceneRef) -> StacScene:
+        with self._lock:
+            scene = self._known.get(ref.scene_id)
+        if scene is None:
+            raise SourceError(f"{self._options.place}: no search found a scene {ref.scene_id}")
+        if scene.ref.fingerprint != ref.fingerprint:
+            raise SourceError(f"{self._options.place}: files of scene {ref.scene_id} have changed since the search")
+        return scene
+
+    def _classes(self, scene: StacScene) -> Callable[[Grid], NDArray[np.float32]]:
+        return lambda grid: self._band(scene, SCL, grid)
+
+    def _band(self, scene: StacScene, band: str, grid: Grid) -> NDArray[np.float32]:
+        layers = scene.layers(band, epsg=grid.epsg)
+        return first_recorded(layers, grid, lambda asset: self._reader.read(asset, grid))
+
+
+def _locator(document: Document) -> Callable[[str], str]:
+    return lambda href: href if urlsplit(href).scheme else urljoin(document.href, href)
+
+
+def _disk_item(document: Document) -> StacItem:
+    return read_item(document.content, locate=lambda href: locate_beside(document.href, href))
+
+
+def _with_file_state(item: StacItem) -> StacItem:
+    """Add size and time of change of the files on disk to what the item's fingerprint is made of."""
+    states = []
+    for asset in item.bands.values():
+        path = Path(asset.href)
+        if path.is_file():
+            state = path.stat()
+            states.append(f"{asset.key} {state.st_size} {state.st_mtime_ns}")
+    return replace(item, facts=(*item.facts, *states))

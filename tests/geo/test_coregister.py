@@ -1,0 +1,202 @@
+"""Dates that lie a part of a pixel apart are brought onto one ground, with the right sign."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geo.coregister import CoregisterParams, coregister, estimate_shift, moved, structure_images
+from geo.grid import Grid
+from geo.scene import Quantity, Scene, Stack
+
+FINE = 10
+"""Fine samples in a pixel: shifts by whole samples need no resampling."""
+SIDE = 72
+BANDS = 3
+
+
+def world(seed: int = 0) -> NDArray[np.float64]:
+    """Return fields and roofs, finely sampled, shape (band, y, x), with a margin of four pixels."""
+    rng = np.random.default_rng(seed)
+    side = (SIDE + 8) * FINE
+    ground = ndimage.gaussian_filter(rng.standard_normal((BANDS, side, side)), (0, 25, 25))
+    image = 0.2 + 0.03 * ground / ground.std()
+    for _ in range(60):
+        y, x = rng.integers(0, side - 100, 2)
+        height, width = rng.integers(25, 140, 2)
+        image[:, y : y + height, x : x + width] += rng.uniform(-0.06, 0.12) * rng.uniform(0.7, 1.3, (BANDS, 1, 1))
+    return np.clip(image, 0.02, None)
+
+
+WORLD = world()
+
+
+def look(down_px: float = 0.0, right_px: float = 0.0, *, seed: int = 1, haze: float = 0.0) -> NDArray[np.float32]:
+    """Average the fine world over pixels; the picture lies `down_px`, `right_px` off its place, in tenths of a pixel."""
+    top, left = (round((4 - shift) * FINE) for shift in (down_px, right_px))
+    part = WORLD[:, top : top + SIDE * FINE, left : left + SIDE * FINE]
+    coarse = part.reshape(BANDS, SIDE, FINE, SIDE, FINE).mean(axis=(2, 4))
+    noise = np.random.default_rng(seed).normal(0, 0.001, coarse.shape)
+    return ((1 - haze) * coarse + haze * 0.4 + noise).astype(np.float32)
+
+
+def stack_of(*looks: NDArray[np.float32]) -> Stack:
+    height, width = looks[0].shape[1:]
+    grid = Grid(epsg=32645, left_m=0, top_m=0, pixel_m=10, width_px=width, height_px=height)
+    return Stack.of(
+        [
+            Scene(
+                scene_id=f"look-{index}",
+                observed_at=datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=10 * index),
+                platform="made-up",
+                quantity=Quantity.REFLECTANCE,
+                grid=grid,
+                bands={f"B0{band + 2}": layer for band, layer in enumerate(image)},
+                is_clear=np.isfinite(image).all(axis=0),
+            )
+            for index, image in enumerate(looks)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("down_px", "right_px"),
+    [(0.0, 0.0), (0.3, 0.0), (0.0, -0.3), (0.5, 0.5), (-0.4, 0.7), (1.2, -1.3), (-2.0, 0.9)],
+)
+def test_a_known_shift_is_measured_with_the_sign_that_undoes_it(down_px: float, right_px: float) -> None:
+    found = estimate_shift(structure_images(look()), structure_images(look(down_px, right_px, seed=2)))
+    assert found == pytest.approx((-down_px, -right_px), abs=0.1)
+
+
+@pytest.mark.parametrize("haze", [0.2, 0.5])
+@pytest.mark.parametrize("light", [0.6, 1.5])
+def test_light_and_haze_do_not_matter(haze: float, light: float) -> None:
+    other = look(0.4, -0.6, seed=2, haze=haze) * np.float32(light)
+    found = estimate_shift(structure_images(look()), structure_images(other))
+    assert found == pytest.approx((-0.4, 0.6), abs=0.1)
+
+
+def test_a_new_building_does_not_move_the_ground() -> None:
+    other = look(0.4, -0.6, seed=2)
+    other[:, 30:42, 30:42] += np.float32(0.3)
+    found = estimate_shift(structure_images(look()), structure_images(other))
+    assert found == pytest.approx((-0.4, 0.6), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(np.full((3, SIDE, SIDE), 0.3, dtype=np.float32), id="featureless"),
+        pytest.param(np.random.default_rng(3).uniform(0.1, 0.3, (3, SIDE, SIDE)).astype(np.float32), id="only-noise"),
+        pytest.param(np.full((3, SIDE, SIDE), np.nan, dtype=np.float32), id="never-seen"),
+    ],
+)
+def test_what_shows_no_ground_has_no_shift(image: NDArray[np.float32]) -> None:
+    assert estimate_shift(structure_images(look()), structure_images(image)) is None
+
+
+def test_a_tiny_image_has_no_shift() -> None:
+    tiny = structure_images(look()[:, :31, :])
+    assert estimate_shift(tiny, tiny) is None
+    least = structure_images(look()[:, :32, :])
+    assert estimate_shift(least, least) == pytest.approx((0, 0), abs=0.02)
+
+
+def test_too_little_in_common_has_no_shift() -> None:
+    upper, lower = look(), look()
+    upper[:, 45:] = np.nan
+    lower[:, :30] = np.nan
+    assert estimate_shift(structure_images(upper), structure_images(lower)) is None
+
+
+def test_a_shift_beyond_belief_is_not_believed() -> None:
+    params = CoregisterParams(max_shift_px=1.0)
+    target, moving = structure_images(look()), structure_images(look(2.0, 0.0))
+    assert estimate_shift(target, moving, params) is None
+    assert estimate_shift(target, moving) == pytest.approx((-2, 0), abs=0.1)
+
+
+def test_a_stack_is_brought_onto_its_clearest_date() -> None:
+    cloudy = look(0.5, 0.5, seed=4)
+    cloudy[:, :20, :20] = np.nan
+    stack = stack_of(cloudy, look(seed=5), look(-0.4, 0.3, seed=6))
+    aligned = coregister(stack)
+    assert aligned.shifts_px is not None
+    np.testing.assert_allclose(aligned.shifts_px[1] - aligned.shifts_px[2], [-0.4, 0.3], atol=0.1)
+    np.testing.assert_allclose(aligned.shifts_px[0] - aligned.shifts_px[1], [-0.5, -0.5], atol=0.1)
+    inner = np.s_[:, 25:60, 25:60]
+
+    def rms(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+        return float(np.sqrt(np.square(one[inner] - other[inner]).mean()))
+
+    for other in (0, 2):
+        reference = int(np.flatnonzero((aligned.shifts_px == 0).all(axis=1))[0])
+        if other != reference:
+            before = rms(stack.values[other], stack.values[reference])
+            assert rms(aligned.values[other], aligned.values[reference]) < 0.45 * before
+
+
+def test_a_date_without_a_believable_shift_takes_the_usual_one() -> None:
+    flat = np.full((BANDS, SIDE, SIDE), 0.3, dtype=np.float32)
+    flat[:, 30:50, 30:50] = np.nan  # seen least, so never the reference
+    flat[0, 60, 60] = 0.9
+    looks = [look(-0.6, 0.2, seed=2), look(-0.6, 0.2, seed=3), look(seed=4), look(-0.6, 0.2, seed=5), look(-0.6, 0.2, seed=6)]
+    aligned = coregister(stack_of(*looks, flat))
+    shifts = aligned.shifts_px
+    assert shifts is not None
+    assert np.isnan(shifts[5]).all()
+    usual = np.median(shifts[:5], axis=0)
+    np.testing.assert_allclose(usual, [0.6, -0.2], atol=0.1)
+    expected = moved(flat, (float(usual[0]), float(usual[1])))
+    np.testing.assert_allclose(aligned.values[5], expected, atol=1e-5)
+
+
+def test_dates_that_show_nothing_stay_where_they_are() -> None:
+    flat = np.full((BANDS, SIDE, SIDE), 0.3, dtype=np.float32)
+    aligned = coregister(stack_of(flat, flat, flat))
+    np.testing.assert_array_equal(aligned.values, np.stack([flat] * 3))
+    assert aligned.shifts_px is not None
+    assert np.isnan(aligned.shifts_px).all(axis=1).sum() == 2
+
+
+def test_one_band_is_enough() -> None:
+    aligned = coregister(stack_of(look()[:1], look(0.5, 0.0, seed=2)[:1], look(seed=3)[:1]))
+    assert aligned.shifts_px is not None
+    assert aligned.shifts_px[1] - aligned.shifts_px[0] == pytest.approx([-0.5, 0], abs=0.1)
+
+
+@given(
+    down_px=st.floats(-2.5, 2.5),
+    right_px=st.floats(-2.5, 2.5),
+    gaps=st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=6),
+)
+@settings(max_examples=30)
+def test_moving_never_invents_a_seen_pixel(down_px: float, right_px: float, gaps: list[tuple[int, int]]) -> None:
+    values = np.random.default_rng(0).uniform(0.1, 0.4, (2, 20, 20)).astype(np.float32)
+    for y, x in gaps:
+        values[:, y, x] = np.nan
+    found = moved(values, (down_px, right_px))
+    for y, x in np.ndindex(20, 20):
+        from_y, from_x = y - down_px, x - right_px
+        rows = {int(np.floor(from_y)), int(np.ceil(from_y))}
+        columns = {int(np.floor(from_x)), int(np.ceil(from_x))}
+        is_clear_of_gaps = all(
+            0 <= row < 20 and 0 <= column < 20 and np.isfinite(values[0, row, column]) for row in rows for column in columns
+        )
+        near_a_whole_pixel = min(abs(part - round(part)) for part in (from_y, from_x)) < 0.01
+        if not near_a_whole_pixel:
+            assert np.isfinite(found[0, y, x]) == is_clear_of_gaps
+    np.testing.assert_array_equal(np.isnan(found[0]), np.isnan(found[1]))
+
+
+def test_a_whole_pixel_moves_down_and_right_exactly() -> None:
+    values = np.arange(30, dtype=np.float32).reshape(1, 5, 6)
+    found = moved(values, (1.0, 2.0))
+    np.testing.assert_allclose(found[0, 1:, 2:], values[0, :-1, :-2], atol=1e-4)
+    assert np.isnan(found[0, 0]).all()
+    assert np.isnan(found[0, :, :2]).all()
+    assert moved(values, (0.0, 0.0)) is values
