@@ -15,7 +15,7 @@ from shapely.geometry import box
 from detection.context import Noise, mean_of_seen
 from detection.events import EventParams, confidence, evidence_json, name_event, weigh
 from detection.features import Features, Layers, layers, measure
-from detection.lifecycle import LifecycleParams, Standing, first_id, stage
+from detection.lifecycle import LifecycleParams, Standing, distinct_ids, first_id, stage
 from detection.looks import LookParams, Looks, choose_looks
 from detection.normalise import normalise, reference_image
 from detection.onset import Growth, OnsetParams, follow
@@ -173,11 +173,13 @@ def _detection_rows(
     steps, grid = changes.steps, changes.stack.grid
     patches = group_patches(changes.is_changed, steps.score_z, grid, gap_m=params.gap_m, min_area_m2=params.min_area_m2)
     is_calm = ~changes.is_changed & (np.nan_to_num(steps.score_z, nan=np.inf) < params.grow_z)
-    maps = layers(steps, changes.stack.is_clear, changes.stack.bands, is_calm)
+    maps = layers(steps, changes.stack.bands, is_calm)
     rows = [
         _detection_row(area_id, patch, changes, maps, params) for patch in patches if (patch.is_member & inside).any()
     ]
-    return [row for row in rows if row is not None]
+    kept = [row for row in rows if row is not None]
+    ids = distinct_ids([row["detection_id"] for row in kept])  # small sites side by side may round to one place
+    return [{**row, "detection_id": name} for row, name in zip(kept, ids, strict=True)]
 
 
 def _detection_row(
@@ -226,10 +228,11 @@ def _detection_row(
 
 
 def _growth(patch: Patch, changes: ChangeMap, params: DetectParams) -> Growth:
-    here = patch.is_changed & (changes.steps.first_step > 0)
+    rows, columns = np.nonzero(patch.is_changed)
+    crop = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return follow(
-        changes.steps.first_step[here],
-        changes.stack.is_clear[:, here],
+        np.where(patch.is_changed[crop], changes.steps.first_step[crop], -1),
+        changes.stack.is_clear[:, *crop],
         pixel_area_m2=changes.stack.grid.pixel_area_m2,
         params=params.onset,
     )

@@ -81,12 +81,11 @@ class Layers:
     is_calm: NDArray[np.bool_]
 
 
-def layers(steps: Steps, is_seen: NDArray[np.bool_], bands: tuple[str, ...], is_calm: NDArray[np.bool_]) -> Layers:
+def layers(steps: Steps, bands: tuple[str, ...], is_calm: NDArray[np.bool_]) -> Layers:
     """Make the maps.
 
     Args:
         steps: Before and after of each pixel.
-        is_seen: Shape (time, y, x): where each date was clearly seen.
         bands: The names of the bands, in the order of `steps.before`.
         is_calm: Unchanged ground; its structure is the unit of structure.
 
@@ -94,17 +93,14 @@ def layers(steps: Steps, is_seen: NDArray[np.bool_], bands: tuple[str, ...], is_
     before, after = structure(steps.before), structure(steps.after)
     calm = before[is_calm & np.isfinite(before)]
     unit = max(float(np.median(calm)) if calm.size else 1.0, 1e-6)
-    index = np.arange(len(is_seen))[:, None, None]
-    looks_before = (is_seen & (index < steps.onset)).sum(axis=0)
-    looks_after = (is_seen & (index >= steps.onset)).sum(axis=0)
-    is_dated = steps.onset > 0
+    looks_before, looks_after = steps.agreeing_looks
     return Layers(
         structure_before=before / unit,
         structure_after=after / unit,
         greenness_before=_greenness(steps.before, bands),
         greenness_after=_greenness(steps.after, bands),
         has_near_infrared="B08" in bands,
-        is_backed=is_dated & (looks_before >= _LEAST_LOOKS_BEFORE) & (looks_after >= _LEAST_LOOKS_AFTER),
+        is_backed=(steps.onset > 0) & (looks_before >= _LEAST_LOOKS_BEFORE) & (looks_after >= _LEAST_LOOKS_AFTER),
         at_edge=ndimage.binary_dilation(~np.isfinite(steps.score_z), iterations=2, border_value=1),
         is_calm=is_calm,
     )

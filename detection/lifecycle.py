@@ -1,9 +1,10 @@
 """How far has a detection come, and is it one that was known before?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
+from itertools import count as numbers_from
 
 import geopandas as gpd
 from shapely.geometry import Point
@@ -33,7 +34,7 @@ class LifecycleParams:
     """Share (0-1) of the object whose own step has three looks before it and three from it on: odd images at
     the beginning of a series can never confirm anything by itself."""
 
-    confirm_confidence: float = 0.5
+    confirm_confidence: float = 0.6
     """Least probability."""
 
 
@@ -74,6 +75,21 @@ def first_id(area_id: str, event: Event, onset_by: date, place_m: Point) -> str:
     return f"{area_id}-{sha256(key.encode()).hexdigest()[:8]}"
 
 
+def distinct_ids(ids: Sequence[str], *, taken: Collection[str] = ()) -> list[str]:
+    """Return `ids`, each once and none of `taken`: a later one of the same name gets a number."""
+    used = set(taken)
+    result = []
+    for own in ids:
+        name = (
+            own
+            if own not in used
+            else next(numbered for number in numbers_from(2) if (numbered := f"{own}-{number}") not in used)
+        )
+        used.add(name)
+        result.append(name)
+    return result
+
+
 def carry_ids(new: gpd.GeoDataFrame, previous: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
     """Give each detection of `new` the id that the same place and kind of event had in `previous`.
 
@@ -102,8 +118,9 @@ def carry_ids(new: gpd.GeoDataFrame, previous: gpd.GeoDataFrame | None) -> gpd.G
     for shared, old_id, index in pairs:
         if -shared >= _SAME_PLACE_SHARE and index not in given and old_id not in given.values():
             given[index] = old_id
-    fresh = {index: own if own not in known else f"{own}-{index}" for index, own in ids.items() if index not in given}
-    return new.assign(detection_id=[given.get(index) or fresh[index] for index in new.index])
+    own = {index: own_id for index, own_id in ids.items() if index not in given}
+    given |= dict(zip(own, distinct_ids(list(own.values()), taken=known), strict=True))
+    return new.assign(detection_id=[given[index] for index in new.index])
 
 
 def _confirming_look(looks: Sequence[date], params: LifecycleParams) -> date | None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.context import box_mean
+
 _MIN_SEEN_SHARE = 0.5
 """A look at less of the object than this is no look at it."""
 
@@ -22,8 +24,11 @@ class OnsetParams:
     begun_share: float = 0.2
     """It has certainly begun when this share (0-1) of its changed pixels has had its first step…"""
 
-    begun_area_m2: float = 30_000.0
+    begun_area_m2: float = 15_000.0
     """… or this much ground, whichever comes first."""
+
+    majority_px: int = 7
+    """Side of the neighbourhood, in pixels, whose majority tells when a pixel began."""
 
     hint_fraction: float = 0.5
     """It has certainly not begun while less than this fraction (0-1) of either has."""
@@ -59,21 +64,37 @@ def follow(
     """Follow one object through the dates.
 
     Args:
-        first_step: Index of the first date after the first step of each changed pixel of it, shape (pixel,).
-        is_seen: Shape (time, pixel): on which dates each pixel was clearly seen.
+        first_step: Index of the first date after the first step of each changed pixel of it, shape (y, x); -1 for
+            pixels that are not of the object. The majority of a neighbourhood counts: single pixels err.
+        is_seen: Shape (time, y, x): on which dates each pixel was clearly seen.
         pixel_area_m2: Ground area of a pixel.
         params: When the change has begun.
 
     """
-    seen = np.flatnonzero(is_seen.mean(axis=1) >= _MIN_SEEN_SHARE)
-    shares = [float((first_step <= date).mean()) for date in seen]
-    begun = min(params.begun_share, params.begun_area_m2 / (first_step.size * pixel_area_m2))
+    is_member = first_step > 0
+    seen = np.flatnonzero(is_seen[:, is_member].mean(axis=1) >= _MIN_SEEN_SHARE)
+    members = np.maximum(box_mean(is_member.astype(np.float32), params.majority_px), 1e-6)
+    shares = [_begun_share(first_step, is_member, members, date=int(date), params=params) for date in seen]
+    begun = min(params.begun_share, params.begun_area_m2 / (is_member.sum() * pixel_area_m2))
     return Growth(
         seen=tuple(int(date) for date in seen),
         changed_share=tuple(shares),
         looks_before=_first_at_least(shares, params.hint_fraction * begun),
         onset=_first_at_least(shares, begun),
     )
+
+
+def _begun_share(
+    first_step: NDArray[np.int64],
+    is_member: NDArray[np.bool_],
+    members: NDArray[np.float32],
+    *,
+    date: int,
+    params: OnsetParams,
+) -> float:
+    """Return the share of the object in whose neighbourhood most had its first step by `date`."""
+    begun = (is_member & (first_step <= date)).astype(np.float32)
+    return float((box_mean(begun, params.majority_px) / members > 0.5)[is_member].mean())  # noqa: PLR2004 - most
 
 
 def _first_at_least(shares: list[float], needed: float) -> int:

@@ -11,9 +11,12 @@ from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.ops import unary_union
 from skimage.filters import apply_hysteresis_threshold
 from skimage.measure import label
-from skimage.morphology import disk, remove_small_holes
+from skimage.morphology import disk
 
 from geo.grid import Grid
+
+_YARD_SHARE = 0.1
+"""Enclosed ground up to this share of a site is its yard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ def group_patches(
     near = ndimage.binary_dilation(is_site, structure=disk(reach_px))
     labels = label(near, connectivity=2).astype(np.int32)
     labels[~is_site] = 0
+    _fill_yards(labels)
     min_px = ceil(min_area_m2 / grid.pixel_area_m2)
     sizes = np.bincount(labels.ravel())
     wanted = [index for index in range(1, len(sizes)) if sizes[index] >= min_px]
@@ -79,12 +83,27 @@ def group_patches(
 
 
 def _compact(is_changed: NDArray[np.bool_], reach_px: int) -> NDArray[np.bool_]:
-    """Return the ground of the sites: yards and lanes between changed pixels belong to them."""
+    """Return the ground of the sites: lanes between changed pixels belong to them."""
     padded = np.pad(is_changed, reach_px)
     closed = ndimage.binary_closing(padded, structure=disk(reach_px))
-    inner = closed[reach_px : closed.shape[0] - reach_px, reach_px : closed.shape[1] - reach_px]
-    result: NDArray[np.bool_] = remove_small_holes(inner | is_changed, max_size=(4 * reach_px) ** 2)
-    return result
+    inner: NDArray[np.bool_] = closed[reach_px : closed.shape[0] - reach_px, reach_px : closed.shape[1] - reach_px]
+    return inner | is_changed
+
+
+def _fill_yards(labels: NDArray[np.int32]) -> None:
+    """Give each site, in place, the unchanged ground that it encloses, as far as that is small beside it.
+
+    A yard belongs to its compound; a field inside a ring road does not belong to the road.
+    """
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is None:
+            continue
+        part = labels[window]
+        is_site = part == index
+        yards, _ = ndimage.label(ndimage.binary_fill_holes(is_site) & ~is_site)
+        sizes = np.bincount(yards.ravel())
+        small = [yard for yard in range(1, len(sizes)) if sizes[yard] <= _YARD_SHARE * is_site.sum()]
+        part[np.isin(yards, small) & (part == 0)] = index
 
 
 def _outlines(labels: NDArray[np.int32], wanted: list[int], grid: Grid) -> dict[int, Polygon | MultiPolygon]:

@@ -70,6 +70,8 @@ class Steps:
     season_persistence: NDArray[np.float32]
     """The same of the looks after the step in whose season there was a look before it: what winter did, summer
     undoes. NaN where no season has come round yet."""
+    agreeing_looks: NDArray[np.int64]
+    """Clear looks before the step and from it on that lie on the right side of it, shape (2, y, x)."""
     before: NDArray[np.float32]
     """Median look before the step, less its season, shape (band, y, x)."""
     after: NDArray[np.float32]
@@ -250,6 +252,7 @@ def _steps(best: _BestCuts, values: NDArray[np.float32], first_step: NDArray[np.
         first_step=np.where(has_step, first_step, -1),
         persistence=np.where(has_step, share, np.nan).astype(np.float32),
         season_persistence=_season_persistence(agrees, is_seen, onset, days),
+        agreeing_looks=np.stack([(agrees & ~is_after).sum(axis=0), (agrees & is_after).sum(axis=0)]),
         before=before,
         after=after,
         noise=best.noise,

@@ -199,7 +199,10 @@ def doctor(
     context: typer.Context,
     *,
     online: Annotated[
-        bool, typer.Option("--online", help="Also ask the account for a token, which costs nothing.")
+        bool,
+        typer.Option(
+            "--online", help="Also ask the provider for a token, or whether its catalogue answers; free of charge."
+        ),
     ] = False,
     workspace: Folder = None,
     quiet: Quiet = False,

@@ -93,7 +93,47 @@ class SentinelHubSettings(Section):
     """What the classification layer must say for the ground to count as clearly seen."""
 
 
-SourceSettings = Annotated[FolderSettings | SimulatedSettings | SentinelHubSettings, Field(discriminator="kind")]
+class StacSettings(Section):
+    """Imagery: what a STAC catalogue lists, on the web or on disk."""
+
+    kind: Literal["stac"] = "stac"
+    """GeoTIFF or JPEG 2000 files, of which only what lies over an area is fetched. One of preset, url and path says
+    where the catalogue is."""
+    preset: Literal["", "earth-search", "planetary-computer", "copernicus"] = ""
+    """A catalogue that is known. The first two are open to everybody; copernicus needs the S3 keys of an account in
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    url: str = ""
+    """Another STAC API, or a static catalogue (catalog.json), on the web."""
+    path: str = ""
+    """A catalogue on disk, relative to this file or absolute: a catalog.json, an item, an ItemCollection, or a folder
+    with items anywhere below. A copy that lies beside its item counts, even if the item names an address on the web."""
+    collection: str = ""
+    """Which collection of the catalogue; empty: the preset's own, or all of a static catalogue."""
+    max_cloud_share: float = Field(default=1.0, ge=0, le=1)
+    """Scenes with more cloud over the whole product, as the catalogue states it, are passed over: it says little of
+    one small area."""
+    credit: str = ""
+    """The line that every product must carry, `{years}` standing for the scenes' years; empty: that of Copernicus."""
+    timeout_s: float = Field(default=30.0, ge=1, le=600)
+    """How long to wait for a connection, an answer, or the next bytes of a file."""
+    retries: int = Field(default=4, ge=0, le=20)
+    """How often to ask again, with growing pauses, after an answer that may be better next time."""
+    connections: int = Field(default=4, ge=1, le=32)
+    """How many bands of a scene are read at the same time."""
+    mask: MaskParams = MaskParams()
+    """What the classification layer must say for the ground to count as clearly seen."""
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        given = [name for name in ("preset", "url", "path") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(f"expected one of preset, url and path; got {' and '.join(given) or 'none'}")
+        return self
+
+
+SourceSettings = Annotated[
+    FolderSettings | SimulatedSettings | SentinelHubSettings | StacSettings, Field(discriminator="kind")
+]
 HOW_NOT_WHAT = frozenset(
     {
         "path",
@@ -105,6 +145,9 @@ HOW_NOT_WHAT = frozenset(
         "units_per_minute",
         "attempts",
         "answer_timeout_s",
+        "timeout_s",
+        "retries",
+        "connections",
     }
 )
 """Settings of a source that change no pixel: products are not made again for them."""

@@ -87,7 +87,7 @@ class RunCost:
         after = self.spent + self.total
         parts = []
         if after.units > self.budget.processing_units:
-            parts.append(f"{after.units:,.1f} of {self.budget.processing_units:,.0f} processing units")
+            parts.append(f"{after.units:,.2f} of {self.budget.processing_units:,.10g} processing units")
         if after.requests > self.budget.requests:
             parts.append(f"{after.requests:,} of {self.budget.requests:,} requests")
         return " and ".join(parts) if self.is_paid and self.total.requests else ""
@@ -186,7 +186,7 @@ def _lines(planned: RunCost) -> Iterable[str]:
         return
     spent, budget = planned.spent, planned.budget
     yield f"spent in {planned.month}: {spent.units:,.2f} processing units, {plural(spent.requests, 'request')}"
-    yield f"budget a month: {budget.processing_units:,.0f} processing units, {plural(budget.requests, 'request')}"
+    yield f"budget a month: {budget.processing_units:,.10g} processing units, {plural(budget.requests, 'request')}"
     if planned.requests_saved:
         yield f"near areas made into one would save {plural(planned.requests_saved, 'request')}"
 

@@ -9,21 +9,29 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flows.config import CONFIG_NAME, Credentials, FolderSettings, SentinelHubSettings, SimulatedSettings
+from flows.config import (
+    CONFIG_NAME,
+    Credentials,
+    FolderSettings,
+    SentinelHubSettings,
+    SimulatedSettings,
+    StacSettings,
+)
 from flows.looks import find_scenes
 from flows.pipeline import Job
 from flows.show import Show, show_table
-from flows.sources import imagery_folder, sentinelhub_source
+from flows.sources import imagery_folder, sentinelhub_source, stac_source
 from flows.workspace import Workspace
 from geo.errors import ConfigError, SitewatchError
 
 PACKAGES = ("sitewatch", "rasterio", "geopandas", "pyogrio", "pyproj", "shapely", "numpy", "xarray", "scikit-image")
-SERVICES = ("prefect", "fastapi", "sqlalchemy", "sentinelhub")
+SERVICES = ("prefect", "fastapi", "sqlalchemy", "sentinelhub", "pystac-client")
 PROGRAMS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "QGIS": (("qgis", "qgis-bin", "qgis-ltr"), "to open the layers"),
     "browser": (("chromium", "chromium-browser", "google-chrome", "firefox"), "to open the page"),
 }
 LITTLE_SPACE_MB = 500
+CATALOGUE_TIMEOUT_S = 5.0
 
 
 class Level(StrEnum):
@@ -48,7 +56,7 @@ class Finding:
 def examine(root: Path, *, unset_variables: Sequence[str] = (), online: bool = False) -> list[Finding]:
     """Look at everything that a run of the workspace in `root` needs; `unset_variables` were in the way.
 
-    The network is used only if `online`, and then only to get a token.
+    The network is used only if `online`, and then only to get a token, or to see whether a catalogue answers.
     """
     return [
         *_workspace(root, online=online),
@@ -96,6 +104,9 @@ def _watch_list(workspace: Workspace, *, online: bool) -> Iterator[Finding]:
     if isinstance(settings, SentinelHubSettings):
         yield _checked("account", lambda: _account(workspace, settings, online=online))
         return
+    if isinstance(settings, StacSettings) and not settings.path:
+        yield _checked("catalogue", lambda: _catalogue(workspace, settings, online=online))
+        return
     yield _checked("imagery", lambda: _imagery(job))
     yield Finding(topic="network", level=Level.OK, text="no provider is configured: a run needs no network")
 
@@ -114,6 +125,19 @@ def _account(workspace: Workspace, settings: SentinelHubSettings, *, online: boo
     return f"{settings.provider}, {settings.collection}: the credentials are accepted"
 
 
+def _catalogue(workspace: Workspace, settings: StacSettings, *, online: bool) -> str:
+    """Say whether the catalogue answers; asked only if `online`, once, with little patience.
+
+    Raises:
+        SitewatchError: It does not answer, or does not have the collection.
+
+    """
+    name = " ".join(part for part in (settings.preset or settings.url, settings.collection) if part)
+    if not online:
+        return f"{name}: --online asks whether it answers"
+    return f"{name}: answers as {stac_source(workspace.root, settings).check(timeout_s=CATALOGUE_TIMEOUT_S)}"
+
+
 def _imagery(job: Job) -> str:
     """Say how many scenes there are for how many areas.
 
@@ -129,7 +153,7 @@ def _imagery(job: Job) -> str:
         if isinstance(settings, FolderSettings)
         else f"simulated scenario {settings.scenario}"
         if isinstance(settings, SimulatedSettings)
-        else settings.kind
+        else getattr(settings, "path", settings.kind)
     )
     without = [area_id for area_id, refs in found.items() if not refs]
     gaps = f"; none for {', '.join(without)}" if without else ""

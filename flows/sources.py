@@ -6,16 +6,19 @@ from dataclasses import replace
 from os.path import normpath
 from pathlib import Path
 
-from flows.config import HOW_NOT_WHAT, FolderSettings, SentinelHubSettings
+from flows.config import HOW_NOT_WHAT, FolderSettings, SentinelHubSettings, StacSettings
 from flows.plan import digest
 from flows.workspace import Workspace
 from geo.errors import ConfigError
 from geo.sources.base import ImagerySource
 from geo.sources.limits import Patience, Rates
 from geo.sources.sentinelhub import COMMERCIAL, COPERNICUS, Credentials, SentinelHubOptions, SentinelHubSource
+from geo.sources.stac import PRESETS, StacOptions, StacSource
 
 LOCAL_KINDS = frozenset({"folder", "simulated"})
 """Kinds of sources that ask nobody: nothing is gained by keeping a second copy."""
+NO_PIXEL = frozenset({"credit", "max_cloud_share"})
+"""Settings that change a product, but not the pixels of any scene: what is kept stays good."""
 
 
 def make_source(workspace: Workspace) -> ImagerySource:
@@ -32,7 +35,9 @@ def make_source(workspace: Workspace) -> ImagerySource:
 def is_kept(workspace: Workspace) -> bool:
     """Say whether what is read is kept in the workspace: by default, what comes over the network."""
     wanted = workspace.config.cache.enabled
-    return workspace.config.source.kind not in LOCAL_KINDS if wanted == "auto" else wanted
+    source = workspace.config.source
+    is_local = source.kind in LOCAL_KINDS or (isinstance(source, StacSettings) and bool(source.path))
+    return not is_local if wanted == "auto" else wanted
 
 
 def _keeping(workspace: Workspace, source: ImagerySource) -> ImagerySource:
@@ -43,8 +48,8 @@ def _keeping(workspace: Workspace, source: ImagerySource) -> ImagerySource:
         folder = imagery_folder(workspace.root, settings)
         if workspace.imagery_dir.is_relative_to(folder):
             raise ConfigError(f"cache.path: {workspace.imagery_dir} lies in the folder of the imagery itself, {folder}")
-    shaping = settings.model_dump(mode="json", exclude=set(HOW_NOT_WHAT))
-    name = "-".join(str(shaping[key]) for key in ("kind", "provider", "collection") if shaping.get(key))
+    shaping = settings.model_dump(mode="json", exclude=set(HOW_NOT_WHAT | NO_PIXEL))
+    name = "-".join(str(shaping[key]) for key in ("kind", "provider", "preset", "collection") if shaping.get(key))
     return CachedSource(source, ImageStore(workspace.imagery_dir), name=name, variant=digest(shaping))
 
 
@@ -60,7 +65,32 @@ def _provider(workspace: Workspace) -> ImagerySource:
         return FolderSource(imagery_folder(workspace.root, settings), options)
     if isinstance(settings, SentinelHubSettings):
         return sentinelhub_source(workspace, settings)
+    if isinstance(settings, StacSettings):
+        return stac_source(workspace.root, settings)
     return SimulatedSource(scenario(settings.scenario, seed=settings.seed))
+
+
+def stac_source(root: Path, settings: StacSettings) -> StacSource:
+    """Return the source on the catalogue that the settings name; relative paths start at the workspace."""
+    known = PRESETS[settings.preset] if settings.preset else _stac_place(root, settings)
+    return StacSource(
+        replace(
+            known,
+            collection=settings.collection or known.collection,
+            max_cloud_share=settings.max_cloud_share,
+            credit=settings.credit or known.credit,
+            mask=settings.mask,
+            timeout_s=settings.timeout_s,
+            retries=settings.retries,
+            connections=settings.connections,
+        )
+    )
+
+
+def _stac_place(root: Path, settings: StacSettings) -> StacOptions:
+    if settings.url:
+        return StacOptions(url=settings.url)
+    return StacOptions(path=Path(normpath(root / Path(settings.path).expanduser())))
 
 
 def imagery_folder(root: Path, settings: FolderSettings) -> Path:

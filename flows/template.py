@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.config import Config, FolderSettings, SentinelHubSettings, SimulatedSettings
+from flows.config import Config, FolderSettings, SentinelHubSettings, SimulatedSettings, StacSettings
 
 Schema = Mapping[str, Any]
 
@@ -54,7 +54,12 @@ def _section(name: str, section: object, definitions: Schema) -> Iterator[str]:
 
 def _other_sources(chosen: object) -> list[object]:
     """Return an example of each kind of source that was not chosen."""
-    examples = (SimulatedSettings(), FolderSettings(path="imagery"), SentinelHubSettings())
+    examples = (
+        SimulatedSettings(),
+        FolderSettings(path="imagery"),
+        SentinelHubSettings(),
+        StacSettings(preset="earth-search"),
+    )
     return [example for example in examples if type(example) is not type(chosen)]
 
 

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import Self
 
@@ -65,7 +66,7 @@ class Workspace:
     @property
     def imagery_dir(self) -> Path:
         """Where scenes read from a provider are kept."""
-        return self.root / Path(self.config.cache.path).expanduser()
+        return Path(normpath(self.root / Path(self.config.cache.path).expanduser()))
 
     @property
     def latest(self) -> Path:

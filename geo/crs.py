@@ -6,8 +6,6 @@ from typing import TypeVar
 import numpy as np
 import shapely
 from pyproj import CRS, Transformer
-from pyproj.aoi import AreaOfInterest
-from pyproj.database import query_utm_crs_info
 from shapely.geometry.base import BaseGeometry
 
 LON_LAT_EPSG = 4326
@@ -32,14 +30,24 @@ def reproject(shape: Shape, *, from_epsg: int, to_epsg: int) -> Shape:
 def utm_epsg(shape_4326: BaseGeometry) -> int:
     """Return the EPSG code of the WGS 84 UTM zone in which the middle of `shape_4326` lies.
 
-    The exceptions around Norway and Svalbard are those of the EPSG register.
+    The wider zones of southern Norway and of Svalbard are kept, as Sentinel-2 tiles keep them.
+
+    Raises:
+        ValueError: The middle lies beyond 80 degrees south or 84 north, where there are no zones.
+
     """
     middle = shape_4326.envelope.centroid
-    point = AreaOfInterest(middle.x, middle.y, middle.x, middle.y)
-    zones = query_utm_crs_info(datum_name="WGS 84", area_of_interest=point)
-    if not zones:
+    if not (-180 <= middle.x <= 180 and -80 <= middle.y <= 84):  # noqa: PLR2004 - as in the docstring
         raise ValueError(f"no UTM zone covers longitude {middle.x:.3f}, latitude {middle.y:.3f}")
-    return int(zones[0].code)
+    return (32600 if middle.y >= 0 else 32700) + _utm_zone(middle.x, middle.y)
+
+
+def _utm_zone(lon: float, lat: float) -> int:
+    if 56 <= lat < 64 and 3 <= lon < 12:  # noqa: PLR2004 - southern Norway
+        return 32
+    if lat >= 72 and 0 <= lon < 42:  # noqa: PLR2004 - Svalbard: zones 31, 33, 35 and 37 alone
+        return 31 + 2 * sum(lon >= border for border in (9, 21, 33))
+    return min(int((lon + 180) // 6) + 1, 60)
 
 
 def is_metric(epsg: int) -> bool:

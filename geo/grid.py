@@ -79,12 +79,12 @@ class Grid:
     @property
     def x_m(self) -> NDArray[np.float64]:
         """Eastings of the pixel centres, shape (x,)."""
-        return self.left_m + (np.arange(self.width_px) + 0.5) * self.pixel_m
+        return np.asarray(self.left_m + (np.arange(self.width_px) + 0.5) * self.pixel_m, dtype=np.float64)
 
     @property
     def y_m(self) -> NDArray[np.float64]:
         """Northings of the pixel centres from north to south, shape (y,)."""
-        return self.top_m - (np.arange(self.height_px) + 0.5) * self.pixel_m
+        return np.asarray(self.top_m - (np.arange(self.height_px) + 0.5) * self.pixel_m, dtype=np.float64)
 
     @property
     def footprint_4326(self) -> Polygon:
@@ -94,4 +94,5 @@ class Grid:
     def is_inside(self, shape_4326: BaseGeometry) -> NDArray[np.bool_]:
         """Return which pixels, shape (y, x), have their centre inside `shape_4326`."""
         shape_m = reproject(shape_4326, from_epsg=LON_LAT_EPSG, to_epsg=self.epsg)
-        return geometry_mask([shape_m], out_shape=self.shape, transform=self.transform, invert=True)
+        is_in: NDArray[np.bool_] = geometry_mask([shape_m], out_shape=self.shape, transform=self.transform, invert=True)
+        return is_in

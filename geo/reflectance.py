@@ -7,7 +7,8 @@ with the shift taken off already. The sources, the first that says something win
 
 1. ``earthsearch:boa_offset_applied`` is true: the pixels were shifted back when they were copied. The offset is 0,
    even where ``raster:bands`` still states the product's; applied a second time it would darken everything by 0.1.
-2. The offset that the asset states (``raster:bands`` of STAC 1.0, ``bands`` and ``raster:offset`` of STAC 1.1).
+2. The offset that the asset states (``raster:bands`` of STAC 1.0, ``bands`` and ``raster:offset`` of STAC 1.1). A
+   scale without an offset says nothing of the offset.
 3. The processing baseline, for a catalogue that serves the product's own DN and states no offset, as the Planetary
    Computer does: -1000 DN from 04.00 on, 0 before. It is the product's metadata, as is the baseline in its name.
 4. The scale and offset tags of the file itself.

@@ -138,10 +138,8 @@ class Stack:
     @property
     def is_clear(self) -> NDArray[np.bool_]:
         """Shape (time, y, x); True where every band was clearly seen."""
-        first, *others = (np.isfinite(self.dataset[name].to_numpy()) for name in self.bands)
-        for other in others:
-            first &= other
-        return first
+        layers = (self.dataset[name].to_numpy() for name in self.bands)
+        return np.asarray(np.logical_and.reduce([np.isfinite(layer) for layer in layers]))
 
     def with_values(self, values: NDArray[np.float32], *, shifts_px: NDArray[np.float64] | None = None) -> Self:
         """Return this stack with other numbers, shape (time, band, y, x), for the same bands and dates."""

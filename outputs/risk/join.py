@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import inf, nan
 
 import geopandas as gpd
+import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from aoi.facilities import Facility
@@ -57,14 +58,17 @@ def join_facilities(
         (facility, reproject(facility.location_4326, from_epsg=LON_LAT_EPSG, to_epsg=epsg)) for facility in facilities
     ]
     neighbours = [nearest(outline, places, near_m=params.near_m) for outline in detections.geometry]
+    texts = {
+        "facility_id": [None if near is None else near.facility.facility_id for near in neighbours],
+        "facility_relation": [(Relation.NONE if near is None else near.relation).value for near in neighbours],
+        "event": [
+            _event(Event(event), near, params) for event, near in zip(detections["event"], neighbours, strict=True)
+        ],
+    }
     joined = detections.assign(
-        facility_id=[None if near is None else near.facility.facility_id for near in neighbours],
-        facility_relation=[(Relation.NONE if near is None else near.relation).value for near in neighbours],
+        **{name: pd.Series(values, index=detections.index, dtype=object) for name, values in texts.items()},
         facility_distance_m=[nan if near is None else round(near.distance_m, 1) for near in neighbours],
-        event=[_event(Event(event), near, params) for event, near in zip(detections["event"], neighbours, strict=True)],
     )
-    for name in ("facility_id", "facility_relation", "event"):
-        joined[name] = joined[name].astype(object)
     joined["facility_distance_m"] = joined["facility_distance_m"].astype("float64")
     check_detections(joined)
     return joined

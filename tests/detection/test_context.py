@@ -12,7 +12,7 @@ from detection.context import Noise, box_mean, local_ratio, mean_of_seen
 SOME_GAPS = arrays(
     np.float32,
     (6, 7),
-    elements=st.one_of(st.just(np.float32(np.nan)), st.floats(np.float32(0.1), 1, width=32)),
+    elements=st.one_of(st.just(np.float32(np.nan)), st.floats(0.125, 1, width=32)),
 )
 
 

@@ -50,7 +50,9 @@ def sureness(features: Features, event: Event = Event.CONSTRUCTION) -> float:
         pytest.param({"greenness_after": 0.4}, Event.SURFACE_CHANGE, id="green-after"),
         pytest.param({"greenness_after": 0.39}, Event.CONSTRUCTION, id="not-quite-green"),
         pytest.param(
-            {"has_near_infrared": False, "greenness_after": 0.45}, Event.CONSTRUCTION, id="visible-greenness-has-no-level"
+            {"has_near_infrared": False, "greenness_after": 0.45},
+            Event.CONSTRUCTION,
+            id="visible-greenness-has-no-level",
         ),
         pytest.param(
             {"has_near_infrared": False, "greenness_change": 0.03}, Event.SURFACE_CHANGE, id="visibly-greener"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
-from detection.lifecycle import LifecycleParams, Standing, carry_ids, first_id, stage
+from detection.lifecycle import LifecycleParams, Standing, carry_ids, distinct_ids, first_id, stage
 from detection.schema import Event, Status
 
 PARAMS = LifecycleParams()
@@ -76,7 +76,9 @@ def test_the_first_id_follows_from_its_inputs_alone() -> None:
 
 
 def table(
-    *rows: tuple[str, tuple[float, float, float, float]], event: str = "construction", index: Sequence[int] | None = None
+    *rows: tuple[str, tuple[float, float, float, float]],
+    event: str = "construction",
+    index: Sequence[int] | None = None,
 ) -> gpd.GeoDataFrame:
     """Return a table of the columns that matter here: id, event, box (metres from a corner)."""
     shapes = [box(600_000 + x0, 4_800_000 + y0, 600_000 + x1, 4_800_000 + y1) for _, (x0, y0, x1, y1) in rows]
@@ -158,6 +160,20 @@ def test_no_detections_stay_none() -> None:
 def test_the_last_run_may_lie_in_another_crs() -> None:
     old = table(("old", (0, 0, 100, 100))).to_crs(4326)
     assert ids(carry_ids(table(("new", (0, 0, 100, 100))), old)) == ["old"]
+
+
+def test_a_later_one_of_the_same_name_gets_a_number() -> None:
+    assert distinct_ids(["a", "b", "a", "a"]) == ["a", "b", "a-2", "a-3"]
+    assert distinct_ids(["a", "a-2", "a"], taken={"a"}) == ["a-2", "a-2-2", "a-3"]
+
+
+@given(names=st.lists(st.sampled_from(["a", "b", "a-2", "a-3"])), taken=st.sets(st.sampled_from(["a", "a-2"])))
+def test_distinct_ids_are_distinct_and_keep_what_they_can(names: list[str], taken: set[str]) -> None:
+    found = distinct_ids(names, taken=taken)
+    assert len(set(found)) == len(names)
+    assert not taken & set(found)
+    for own, name in zip(names, found, strict=True):
+        assert name.startswith(own)
 
 
 BOXES = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 8)), min_size=1, max_size=6)

@@ -1,23 +1,28 @@
 """When an object began and how it grew, on first steps made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from detection.onset import Growth, OnsetParams, follow
 
+EACH_FOR_ITSELF = OnsetParams(majority_px=1)
+"""Without a say of the neighbours the shares can be counted by hand."""
+
 
 def followed(
-    first_steps: list[int], dates: int, *, params: OnsetParams | None = None, hidden: tuple[int, ...] = ()
+    first_steps: list[int], dates: int, *, params: OnsetParams = EACH_FOR_ITSELF, hidden: tuple[int, ...] = ()
 ) -> Growth:
-    """Follow an object of pixels of 10 m, hidden on the dates `hidden`."""
-    first_step = np.array(first_steps)
-    is_seen = np.ones((dates, first_step.size), dtype=bool)
+    """Follow an object of a row of pixels of 10 m, hidden on the dates `hidden`."""
+    first_step = np.array([first_steps])
+    is_seen = np.ones((dates, *first_step.shape), dtype=bool)
     is_seen[list(hidden)] = False
-    return follow(first_step, is_seen, pixel_area_m2=100, params=params or OnsetParams())
+    return follow(first_step, is_seen, pixel_area_m2=100, params=params)
 
 
 def test_an_object_built_at_once_began_between_two_looks() -> None:
@@ -44,7 +49,7 @@ def test_a_few_stray_pixels_do_not_begin_an_object() -> None:
 def test_a_large_object_has_begun_with_enough_ground() -> None:
     first = [2] * 5 + [5] * 95
     assert followed(first, 8).onset == 5
-    small_start = OnsetParams(begun_area_m2=500)
+    small_start = replace(EACH_FOR_ITSELF, begun_area_m2=500)
     growth = followed(first, 8, params=small_start)
     assert (growth.looks_before, growth.onset) == (2, 2)
 
@@ -57,10 +62,10 @@ def test_a_date_on_which_the_object_was_hidden_is_no_look() -> None:
 
 
 def test_half_an_object_in_sight_is_a_look_and_less_is_none() -> None:
-    is_seen = np.ones((4, 4), dtype=bool)
-    is_seen[1, :2] = False
-    is_seen[2, :3] = False
-    growth = follow(np.array([3, 3, 3, 3]), is_seen, pixel_area_m2=100, params=OnsetParams())
+    is_seen = np.ones((4, 1, 4), dtype=bool)
+    is_seen[1, 0, :2] = False
+    is_seen[2, 0, :3] = False
+    growth = follow(np.array([[3, 3, 3, 3]]), is_seen, pixel_area_m2=100, params=EACH_FOR_ITSELF)
     assert growth.seen == (0, 1, 3)
 
 
@@ -79,18 +84,41 @@ def test_an_object_never_seen_has_no_looks() -> None:
     assert growth.looks_after == 0
 
 
+def test_pixels_that_are_not_of_the_object_have_no_say() -> None:
+    first_step = np.array([[-1, 2, 2, -1], [-1, 2, 2, -1]])
+    is_seen = np.ones((4, 2, 4), dtype=bool)
+    is_seen[:, :, [0, 3]] = False
+    growth = follow(first_step, is_seen, pixel_area_m2=100, params=EACH_FOR_ITSELF)
+    assert growth.seen == (0, 1, 2, 3)
+    assert growth.changed_share == (0, 0, 1, 1)
+
+
+def test_single_pixels_that_err_are_overruled_by_their_neighbours() -> None:
+    first_step = np.full((12, 12), 5)
+    first_step[1::4, 1::4] = 1
+    is_seen = np.ones((8, 12, 12), dtype=bool)
+    growth = follow(first_step, is_seen, pixel_area_m2=100, params=OnsetParams())
+    assert growth.changed_share == (0, 0, 0, 0, 0, 1, 1, 1)
+    assert (growth.looks_before, growth.onset) == (5, 5)
+
+
+@pytest.mark.parametrize("side_px", [1, 3, 5])
 @given(
-    first_step=arrays(np.int64, st.integers(1, 30), elements=st.integers(1, 9)),
+    first_step=arrays(np.int64, (4, 5), elements=st.sampled_from([-1, 1, 2, 5, 8])).filter(lambda step: step.max() > 0),
     is_seen=arrays(np.bool_, (10,)),
     begun=st.floats(0.05, 1),
 )
+@settings(max_examples=25)
 def test_growth_never_falls_and_the_interval_never_runs_backwards(
-    first_step: NDArray[np.int64], is_seen: NDArray[np.bool_], begun: float
+    first_step: NDArray[np.int64], is_seen: NDArray[np.bool_], begun: float, side_px: int
 ) -> None:
-    seen = np.repeat(is_seen[:, None], first_step.size, axis=1)
-    growth = follow(first_step, seen, pixel_area_m2=100, params=OnsetParams(begun_share=begun))
+    seen = np.broadcast_to(is_seen[:, None, None], (10, 4, 5))
+    params = OnsetParams(begun_share=begun, majority_px=side_px)
+    growth = follow(first_step, seen, pixel_area_m2=100, params=params)
     assert list(growth.changed_share) == sorted(growth.changed_share)
     assert growth.looks_before <= growth.onset <= len(growth.seen)
     assert growth.looks_after == len(growth.seen) - growth.onset
-    for share, index in zip(growth.changed_share, growth.seen, strict=True):
-        assert share == pytest.approx(sum(int(step) <= index for step in first_step) / first_step.size)
+    if side_px == 1:
+        members = first_step[first_step > 0]
+        expected = [sum(int(step) <= index for step in members) / members.size for index in growth.seen]
+        assert growth.changed_share == pytest.approx(expected)

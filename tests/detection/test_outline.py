@@ -14,9 +14,7 @@ from detection.outline import Patch, changed_pixels, group_patches
 from geo.grid import Grid
 
 GRID = Grid(epsg=32645, left_m=600_000, top_m=4_805_000, pixel_m=10, width_px=60, height_px=50)
-SCORES = arrays(
-    np.float32, (12, 12), elements=st.one_of(st.just(np.float32(np.nan)), st.floats(-2, 12, width=32))
-)
+SCORES = arrays(np.float32, (12, 12), elements=st.one_of(st.just(np.float32(np.nan)), st.floats(-2, 12, width=32)))
 MASKS = arrays(np.bool_, GRID.shape, elements=st.booleans(), fill=st.just(False))  # noqa: FBT003 - the value drawn
 
 
@@ -81,7 +79,8 @@ def test_the_area_is_pixels_times_the_area_of_a_pixel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap_px", "sites"), [pytest.param(4, 1, id="within"), pytest.param(6, 1, id="just"), pytest.param(8, 2, id="beyond")]
+    ("gap_px", "sites"),
+    [pytest.param(4, 1, id="within"), pytest.param(6, 1, id="just"), pytest.param(8, 2, id="beyond")],
 )
 def test_blocks_within_the_gap_are_one_site(gap_px: int, sites: int) -> None:
     second = 16 + gap_px

@@ -139,10 +139,7 @@ def test_an_empty_table_survives_a_file(tmp_path: Path) -> None:
 
 
 def test_coverage_survives_a_file(tmp_path: Path) -> None:
-    bare = {
-        name: None
-        for name in ("period_start", "period_end", "last_clear_look", "detectable_area_m2", "detectable_contrast")
-    }
+    bare = dict.fromkeys(("period_start", "period_end", "last_clear_look", "detectable_area_m2", "detectable_contrast"))
     rows = [COVERAGE, COVERAGE | bare | {"area_id": "b", "outcome": "no_imagery"}]
     frame = coverage_frame(rows, epsg=EPSG)
     assert list(frame.columns) == [*COVERAGE_COLUMNS, "geometry"]

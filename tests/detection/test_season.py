@@ -32,7 +32,9 @@ def slow_step(
 
 def information_of(on: list[date], cut: int, params: SeasonParams = PARAMS) -> float:
     shape = (len(on), 1, 1)
-    (fit,) = fit_cuts(np.zeros((len(on), 1, 1, 1), np.float32), np.ones(shape, np.float32), design(on, params), [cut], params)
+    (fit,) = fit_cuts(
+        np.zeros((len(on), 1, 1, 1), np.float32), np.ones(shape, np.float32), design(on, params), [cut], params
+    )
     return float(fit.information[0, 0])
 
 
@@ -104,7 +106,10 @@ def test_a_step_backed_by_too_little_is_not_told() -> None:
     params = SeasonParams(min_information=2.0)
     values = np.zeros((8, 1, 1, 1), dtype=np.float32)
     weight = np.ones((8, 1, 1), dtype=np.float32)
-    told = {fit.cut: bool(np.isfinite(fit.step).all()) for fit in fit_cuts(values, weight, design(on, params), range(1, 8), params)}
+    told = {
+        fit.cut: bool(np.isfinite(fit.step).all())
+        for fit in fit_cuts(values, weight, design(on, params), range(1, 8), params)
+    }
     assert told == {cut: cut * (8 - cut) / 8 >= 2 for cut in range(1, 8)}
 
 

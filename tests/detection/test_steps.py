@@ -120,12 +120,16 @@ def test_a_step_is_found_beside_a_season() -> None:
     assert clear_share(steps) < 18**2 / 60**2
 
 
-@pytest.mark.parametrize("odd", [0, 4, 7], ids=["first", "middle", "last"])
-def test_one_odd_look_among_many_is_no_lasting_step(odd: int) -> None:
-    values = ground(8)
+@pytest.mark.parametrize("dates", [8, 24])
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0], ids=["first", "middle", "last"])
+def test_one_odd_look_among_many_weighs_far_less_than_a_lasting_change(dates: int, place: float) -> None:
+    odd = round(place * (dates - 1))
+    values = ground(dates)
     values[odd, :, *BLOCK] += np.float32(0.15)
-    steps = steps_of(values)
-    assert not (steps.score_z[INSIDE] > 5).any()
+    lasting = steps_of(series(dates // 2, dates=dates))
+    passing = steps_of(values)
+    assert float(np.median(passing.score_z[INSIDE])) < 0.15 * float(np.median(lasting.score_z[INSIDE]))
+    assert float(np.median(passing.contrast[INSIDE])) < 0.15 * 0.15
 
 
 def test_a_pixel_seen_only_on_one_side_or_never_has_no_step() -> None:

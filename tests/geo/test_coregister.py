@@ -29,19 +29,19 @@ def world(seed: int = 0) -> NDArray[np.float64]:
         y, x = rng.integers(0, side - 100, 2)
         height, width = rng.integers(25, 140, 2)
         image[:, y : y + height, x : x + width] += rng.uniform(-0.06, 0.12) * rng.uniform(0.7, 1.3, (BANDS, 1, 1))
-    return np.clip(image, 0.02, None)
+    return np.asarray(np.clip(image, 0.02, None))
 
 
 WORLD = world()
 
 
 def look(down_px: float = 0.0, right_px: float = 0.0, *, seed: int = 1, haze: float = 0.0) -> NDArray[np.float32]:
-    """Average the fine world over pixels; the picture lies `down_px`, `right_px` off its place, in tenths of a pixel."""
+    """Average the fine world over pixels; the picture lies `down_px`, `right_px` (in tenths) off its place."""
     top, left = (round((4 - shift) * FINE) for shift in (down_px, right_px))
     part = WORLD[:, top : top + SIDE * FINE, left : left + SIDE * FINE]
     coarse = part.reshape(BANDS, SIDE, FINE, SIDE, FINE).mean(axis=(2, 4))
     noise = np.random.default_rng(seed).normal(0, 0.001, coarse.shape)
-    return ((1 - haze) * coarse + haze * 0.4 + noise).astype(np.float32)
+    return np.asarray((1 - haze) * coarse + haze * 0.4 + noise, dtype=np.float32)
 
 
 def stack_of(*looks: NDArray[np.float32]) -> Stack:
@@ -56,7 +56,7 @@ def stack_of(*looks: NDArray[np.float32]) -> Stack:
                 quantity=Quantity.REFLECTANCE,
                 grid=grid,
                 bands={f"B0{band + 2}": layer for band, layer in enumerate(image)},
-                is_clear=np.isfinite(image).all(axis=0),
+                is_clear=np.asarray(np.isfinite(image).all(axis=0)),
             )
             for index, image in enumerate(looks)
         ]
@@ -144,7 +144,13 @@ def test_a_date_without_a_believable_shift_takes_the_usual_one() -> None:
     flat = np.full((BANDS, SIDE, SIDE), 0.3, dtype=np.float32)
     flat[:, 30:50, 30:50] = np.nan  # seen least, so never the reference
     flat[0, 60, 60] = 0.9
-    looks = [look(-0.6, 0.2, seed=2), look(-0.6, 0.2, seed=3), look(seed=4), look(-0.6, 0.2, seed=5), look(-0.6, 0.2, seed=6)]
+    looks = [
+        look(-0.6, 0.2, seed=2),
+        look(-0.6, 0.2, seed=3),
+        look(seed=4),
+        look(-0.6, 0.2, seed=5),
+        look(-0.6, 0.2, seed=6),
+    ]
     aligned = coregister(stack_of(*looks, flat))
     shifts = aligned.shifts_px
     assert shifts is not None
@@ -185,7 +191,9 @@ def test_moving_never_invents_a_seen_pixel(down_px: float, right_px: float, gaps
         rows = {int(np.floor(from_y)), int(np.ceil(from_y))}
         columns = {int(np.floor(from_x)), int(np.ceil(from_x))}
         is_clear_of_gaps = all(
-            0 <= row < 20 and 0 <= column < 20 and np.isfinite(values[0, row, column]) for row in rows for column in columns
+            0 <= row < 20 and 0 <= column < 20 and np.isfinite(values[0, row, column])
+            for row in rows
+            for column in columns
         )
         near_a_whole_pixel = min(abs(part - round(part)) for part in (from_y, from_x)) < 0.01
         if not near_a_whole_pixel:

@@ -64,9 +64,10 @@ def test_the_same_ground_is_equally_bright_on_both_sides_of_the_change(dn: int, 
     assert old
     assert new
     assert again
-    expected = to_reflectance(np.float32([dn]), old)
+    expected = to_reflectance(np.array([dn], dtype=np.float32), old)
+    shifted = np.array([dn + 1000], dtype=np.float32)
     for scaling in (new, again):
-        np.testing.assert_allclose(to_reflectance(np.float32([dn + 1000]), scaling), expected, atol=1e-6)
+        np.testing.assert_allclose(to_reflectance(shifted, scaling), expected, atol=1e-6)
 
 
 @given(day=days, baseline=st.one_of(old_baselines, new_baselines), stated=st.floats(-0.3, 0.3))
@@ -235,7 +236,7 @@ def test_only_items_that_may_be_wrong_are_doubted() -> None:
 
 
 def test_pixels_contradict_when_most_of_the_ground_is_darker_than_black() -> None:
-    dark = np.float32([[-0.05, -0.01, -0.02], [0.01, np.nan, np.nan]])
+    dark = np.array([[-0.05, -0.01, -0.02], [0.01, np.nan, np.nan]], dtype=np.float32)
     assert contradicts(dark)
     assert not contradicts(-dark)
     assert not contradicts(np.full((2, 2), np.nan, np.float32))

@@ -40,7 +40,10 @@ def days_later(days: int, **others: Any) -> Scene:  # noqa: ANN401 - any field o
         pytest.param({"observed_at": datetime(2022, 5, 1)}, ValueError, "s: observed_at must be aware", id="naive"),  # noqa: DTZ001
         pytest.param({"bands": {}}, ValueError, "s: a scene needs at least one band", id="no-band"),
         pytest.param(
-            {"bands": {"B02": np.zeros((4, 3), np.float32)}}, GridMismatchError, r"B02 has shape \(4, 3\)", id="band-turned"
+            {"bands": {"B02": np.zeros((4, 3), np.float32)}},
+            GridMismatchError,
+            r"B02 has shape \(4, 3\)",
+            id="band-turned",
         ),
         pytest.param({"is_clear": np.ones((3, 3), bool)}, GridMismatchError, "is_clear has shape", id="mask-narrow"),
     ],

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import ceil
@@ -33,7 +33,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
-from rasterio.transform import from_bounds
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
@@ -100,14 +99,14 @@ class PatternWorld:
 class SourceWorld:
     """Any imagery source, such as a folder of scenes or the simulated one, seen as Sentinel-2 level 2A."""
 
-    def __init__(self, source: ImagerySource, shape_4326: BaseGeometry) -> None:
+    def __init__(self, source: ImagerySource, *footprints_4326: BaseGeometry) -> None:
+        """Take the source and the places that it has images of, all of which then count as their footprint."""
         self._source = source
-        self._footprint = shape_4326
-        self._refs: dict[str, SceneRef] = {}
-        long_ago, far_off = datetime(1990, 1, 1, tzinfo=UTC).date(), datetime(2100, 1, 1, tzinfo=UTC).date()
-        for ref in source.search(shape_4326, first=long_ago, last=far_off):
-            stamp = f"{ref.observed_at:%Y%m%dT%H%M%S}"
-            self._refs[f"S2A_MSIL2A_{stamp}_N0510_R005_T31TDF_{stamp}.SAFE"] = ref
+        self._refs: dict[str, tuple[SceneRef, BaseGeometry]] = {}
+        for footprint in footprints_4326:
+            for ref in source.search(footprint, first=date(1990, 1, 1), last=date(2100, 1, 1)):
+                stamp = f"{ref.observed_at:%Y%m%dT%H%M%S}"
+                self._refs[f"S2A_MSIL2A_{stamp}_N0510_R005_T31TDF_{stamp}.SAFE"] = (ref, footprint)
         self._lock = threading.Lock()
 
     def products(self) -> Sequence[Product]:
@@ -116,14 +115,14 @@ class SourceWorld:
                 product_id=name,
                 collection="sentinel-2-l2a",
                 observed_at=ref.observed_at,
-                footprint_4326=self._footprint,
+                footprint_4326=footprint,
                 properties={"eo:cloud_cover": 100 * (ref.cloud_share or 0.0)},
             )
-            for name, ref in self._refs.items()
+            for name, (ref, footprint) in self._refs.items()
         ]
 
     def pixels(self, product: Product, grid: Grid, bands: Sequence[str]) -> NDArray[np.float64]:
-        ref = self._refs[product.product_id]
+        ref, _ = self._refs[product.product_id]
         offered = [band for band in bands if band in ref.bands]
         with self._lock:
             scene = self._source.read(ref, grid, bands=offered)
@@ -433,7 +432,6 @@ def _units(asked: Mapping[str, Any], bands: Sequence[str], dtype: str) -> float:
 
 
 def _tiff(numbers: NDArray[Any], grid: Grid) -> bytes:
-    transform = from_bounds(*grid.bounds_m, grid.width_px, grid.height_px)
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
@@ -442,7 +440,7 @@ def _tiff(numbers: NDArray[Any], grid: Grid) -> bytes:
             count=len(numbers),
             dtype=numbers.dtype,
             crs=f"EPSG:{grid.epsg}",
-            transform=transform,
+            transform=grid.transform,
             compress="deflate",
         ) as image:
             image.write(numbers)

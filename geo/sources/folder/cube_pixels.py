@@ -1,11 +1,14 @@
 """The pixels of cubes: NetCDF and Zarr opened for a moment, one window of one date read."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import RLock
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,22 +22,38 @@ _ENGINES = {b"\x89HDF": "h5netcdf", b"CDF\x01": "scipy", b"CDF\x02": "scipy"}
 """By how a file begins: NetCDF 4 is HDF 5, NetCDF 3 is its own format."""
 _TROUBLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, zlib.error)
 """What the libraries raise where a file is damaged."""
-_OPEN_CUBES = 8
+_DECODING: Mapping[str, Any] = {"decode_coords": "all", "decode_timedelta": False, "cache": False, "chunks": None}
+_REMEMBERED = 8
+_ONE_AT_A_TIME = RLock()
 _DB83_FACTOR = 10**-8.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cube:
+    """A cube whose metadata were read; its file is opened again for each read of pixels."""
+
+    dataset: xr.Dataset
+    close: Callable[[], None]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[xr.Dataset]:
-    """Give the cube at `path` without reading its pixels.
+    """Give the cube at `path` without reading its pixels; its file is open meanwhile only.
 
-    Opening one takes longer than reading a window of it, so the last few stay open.
+    Understanding the metadata takes longer than reading a window, so those of the last few cubes are remembered.
+    One thread at a time: the HDF 5 library can do no more.
 
     Raises:
         SourceError: It is damaged, or no cube; names the file.
 
     """
     try:
-        yield _dataset(path, path.stat().st_mtime_ns)
+        with _ONE_AT_A_TIME:
+            cube = _remembered(path, path.stat().st_mtime_ns)
+            try:
+                yield cube.dataset
+            finally:
+                cube.close()
     except _TROUBLE as error:
         short = str(error).strip().partition("\n")[0][:120]
         raise SourceError(f"{path}: cannot be read as a cube: damaged, incomplete or no cube ({short})") from error
@@ -50,11 +69,14 @@ def is_netcdf(path: Path) -> bool:
     return start in _ENGINES or not start
 
 
-@lru_cache(maxsize=_OPEN_CUBES)
-def _dataset(path: Path, _changed_at: int) -> xr.Dataset:
-    return xr.open_dataset(
-        path, engine=_engine(path), decode_coords="all", decode_timedelta=False, cache=False, chunks=None
-    )
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(path: Path, _changed_at: int) -> _Cube:
+    engine = _engine(path)
+    if engine == "zarr":  # which holds nothing open; on a disk its metadata are found without an index
+        dataset = xr.open_dataset(path, engine=engine, consolidated=False, **_DECODING)
+        return _Cube(dataset=dataset, close=dataset.close)
+    store = xr.backends.H5NetCDFStore.open(str(path)) if engine == "h5netcdf" else xr.backends.ScipyDataStore(str(path))
+    return _Cube(dataset=xr.open_dataset(store, **_DECODING), close=store.close)  # opens it again where need be
 
 
 def read_window(path: Path, piece: CubeSlice, rows: slice, columns: slice) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from rasterio._err import CPLE_BaseError  # GDAL's own errors, which rasterio le
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
-from rasterio.warp import Resampling, transform_bounds
+from rasterio.warp import Resampling
 
 from geo.errors import SourceError
 from geo.grid import Grid
@@ -19,7 +19,7 @@ from geo.scene import Quantity
 from geo.sources.folder.cube_pixels import read_window
 from geo.sources.folder.layers import CubeSlice, Layer
 from geo.sources.folder.sidecar import SIDECAR_NAME
-from geo.sources.header import ENVIRONMENT, Header, reason
+from geo.sources.header import ENVIRONMENT, Header, reason, transformer
 from geo.sources.warp import Sampling, first_recorded, onto_grid
 
 MOST_REFLECTANCE = 10.0
@@ -48,7 +48,7 @@ def read_layer(layer: Layer, grid: Grid) -> NDArray[np.float32]:
     if layer.header is None or layer.header.crs is None or layer.problem is not None:
         raise SourceError(layer.problem)
     if layer.cube is not None:
-        return _read_cube(layer, layer.cube, layer.header, grid)
+        return _read_cube(layer, layer.cube, layer.header, layer.header.crs, grid)
     sampling = Sampling.of(layer.header, layer.header.crs, grid, is_measured=layer.numbers is not None)
     nodata = layer.numbers.nodata if layer.numbers else 0.0
     try:
@@ -66,16 +66,15 @@ def read_layer(layer: Layer, grid: Grid) -> NDArray[np.float32]:
     return values * np.float32(layer.numbers.scale) + np.float32(layer.numbers.offset)
 
 
-def _read_cube(layer: Layer, piece: CubeSlice, header: Header, grid: Grid) -> NDArray[np.float32]:
+def _read_cube(layer: Layer, piece: CubeSlice, header: Header, crs: CRS, grid: Grid) -> NDArray[np.float32]:
     """Return a band of one date of a cube on `grid`, reading no more than lies under it."""
-    crs = CRS.from_epsg(grid.epsg)
-    sampling = Sampling.of(header, header.crs, grid, is_measured=layer.numbers is not None)
-    around = transform_bounds(crs, header.crs, *grid.bounds_m, densify_pts=21)
+    sampling = Sampling.of(header, crs, grid, is_measured=layer.numbers is not None)
+    around = transformer(grid.epsg, crs.to_wkt()).transform_bounds(*grid.bounds_m)
     rows, columns = _under(around, header, grid)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return np.full(grid.shape, np.nan, dtype=np.float32)
     values = _as_measured(layer, read_window(layer.path, piece, rows, columns))
-    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": header.crs, "nodata": np.nan}
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": crs, "nodata": np.nan}
     size = {"height": values.shape[0], "width": values.shape[1]}
     corner = header.transform @ Affine.translation(columns.start, rows.start)
     with MemoryFile() as memory:

@@ -241,7 +241,7 @@ def _quantity(text: str) -> Quantity:
 def _crs(text: str) -> str:
     try:
         CRS.from_user_input(text)
-    except CRSError:
+    except (CRSError, ValueError):
         raise ValueError(f"{text!r} is no coordinate reference system such as EPSG:32631") from None
     return text
 

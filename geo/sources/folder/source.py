@@ -41,8 +41,8 @@ class FolderSource:
     floating point is taken as it is, 0 in whole numbers is "not recorded", and tags and sidecar win over all of it.
     Sentinel-2 products (`geo.sources.folder.safe`) and cubes (`geo.sources.folder.cubes`) tell most of it themselves.
 
-    Headers are read once in the life of a source; no file stays open but the last few cubes. Threads may share one,
-    processes may each have a copy.
+    Headers are read once in the life of a source; no file stays open. Threads may share one, processes may each have
+    a copy.
     """
 
     def __init__(self, path: Path, options: FolderOptions | None = None) -> None:

@@ -1,7 +1,8 @@
 """Imagery by account from a Sentinel Hub service; the `sentinelhub` package is imported only when it is asked.
 
 Where what is decided: what to ask for (`recipe`), which products are one look (`products`), how an area is cut into
-requests (`tiles`), what an answer must be (`raster`), how the service is spoken to (`client`).
+requests (`tiles`, `merge`), what need not be asked again (`memory`), what an answer must be (`raster`), how the
+service is spoken to (`client`).
 """
 
 from geo.sources.sentinelhub.credentials import Credentials, Secret

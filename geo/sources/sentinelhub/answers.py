@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pyproj import Geod
@@ -16,7 +16,7 @@ from geo.sources.limits import BusyError, retry_after_s
 _OUT_OF_QUOTA = re.compile(r"insufficient[ _](processing[ _]units|requests)|quota|account[ _]expired", re.IGNORECASE)
 _TOO_LARGE = "EXCEEDS_CAPACITY"
 _SHOWN = 200
-_DAYS_A_MONTH = 30.4
+_MONTH = timedelta(days=30.4)
 _MILLISECOND = 0.001
 
 OK = 200
@@ -99,7 +99,7 @@ def units_of_search(payload: Mapping[str, Any]) -> float:
     west, south, east, north = payload["bbox"]
     area_m2, _ = Geod(ellps="WGS84").polygon_area_perimeter([west, east, east, west], [south, south, north, north])
     first, last = (datetime.fromisoformat(moment) for moment in str(payload["datetime"]).split("/"))
-    return catalog_units(abs(area_m2) / 1e6, (last - first).days / _DAYS_A_MONTH)
+    return catalog_units(abs(area_m2) / 1e6, (last - first) / _MONTH)
 
 
 def check_page(content: bytes) -> None:

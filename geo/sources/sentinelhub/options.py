@@ -5,6 +5,7 @@ from typing import Literal
 
 from geo.masks import MaskParams
 from geo.sources.limits import Patience, Rates
+from geo.sources.sentinelhub.memory import Freshness
 
 CollectionId = Literal["sentinel-2-l2a", "sentinel-1-grd"]
 MAX_SIDE_PX = 2500
@@ -45,6 +46,7 @@ class SentinelHubOptions:
     credit: str = "Contains modified Copernicus Sentinel data {years}"
     rates: Rates = field(default_factory=Rates)
     patience: Patience = field(default_factory=Patience)
+    freshness: Freshness = field(default_factory=Freshness)
     connect_timeout_s: float = 15.0
     answer_timeout_s: float = 180.0
     """From the question to the last byte, however slowly they drip in."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from geo.sources.clear import NODATA, look_through
 from geo.sources.ledger import Ledger
 from geo.sources.limits import RateLimiter
 from geo.sources.sentinelhub.credentials import Credentials
+from geo.sources.sentinelhub.memory import CatalogMemory, terms
 from geo.sources.sentinelhub.merge import cover
 from geo.sources.sentinelhub.options import SentinelHubOptions
 from geo.sources.sentinelhub.products import Item, looks_of, parse_item, ref_of, window_of
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
 FIRST_DAY = {"sentinel-2-l2a": date(2015, 6, 23), "sentinel-1-grd": date(2014, 4, 3)}
 """When the first satellite of each mission was launched: to ask for earlier days would only cost more."""
-TERM_DAYS = 180
-"""Holds about one page of products of a place that two satellites see, in the overlap of two tiles."""
 
 
 class SentinelHubSource:
@@ -50,6 +50,8 @@ class SentinelHubSource:
         self._recipe = RECIPES[options.collection]
         self._limiter = RateLimiter(account_dir, options.rates)
         self._ledger = Ledger(account_dir)
+        catalogue = f"{options.provider.base_url} {options.collection}"
+        self._memory = CatalogMemory(account_dir / "catalogue", catalogue, options.freshness)
         self._lock = Lock()
         self._client: Client | None = None
         self._found: dict[tuple[bytes, date, date], tuple[SceneRef, ...]] = {}
@@ -80,7 +82,7 @@ class SentinelHubSource:
         self._asked().authenticate()
 
     def search(self, shape_4326: BaseGeometry, *, first: date, last: date) -> Sequence[SceneRef]:
-        """Return the scenes of [first, last] that touch `shape_4326`, ascending; asked once, then remembered.
+        """Return the scenes of [first, last] that touch `shape_4326`, ascending; what the catalogue said is remembered.
 
         A search nowhere, with an empty shape, only tries the credentials.
 
@@ -146,14 +148,19 @@ class SentinelHubSource:
         return float(scene.is_clear.mean())
 
     def _search(self, shape_4326: BaseGeometry, first: date, last: date) -> list[SceneRef]:
-        client = self._asked()
+        client, now = self._asked(), datetime.now(UTC)
         items: dict[str, Item] = {}
-        for start, end in _terms(first, last):
+        for term in terms(first, last, now.date()):
+            ask = partial(client.products, shape_4326.bounds, term.start, term.end)
             with self._watching_quota():
-                features = client.products(shape_4326.bounds, start, end)
+                features = self._memory.recall(shape_4326.bounds, term, ask, now=now)
             items |= {item.product_id: item for item in map(parse_item, features)}
-        touching = (item for item in items.values() if item.footprint_4326.intersects(shape_4326))
-        return [ref_of(look, self._recipe, bands=self.offered) for look in looks_of(touching)]
+        wanted = (
+            item
+            for item in items.values()
+            if first <= item.observed_at.date() <= last and item.footprint_4326.intersects(shape_4326)
+        )
+        return [ref_of(look, self._recipe, bands=self.offered) for look in looks_of(wanted)]
 
     def _wanted(self, ref: SceneRef, bands: Sequence[str]) -> "Wanted":
         from geo.sources.sentinelhub.client import Wanted  # noqa: PLC0415  # a heavy package stands behind it
@@ -220,11 +227,3 @@ class SentinelHubSource:
         except QuotaExceededError as error:
             self._used_up = str(error)
             raise
-
-
-def _terms(first: date, last: date) -> Iterator[tuple[datetime, datetime]]:
-    """Yield [first, last] in parts: every page of results is charged by the months that were asked for."""
-    while first <= last:
-        end = min(first + timedelta(days=TERM_DAYS - 1), last)
-        yield datetime.combine(first, time(), UTC), datetime.combine(end, time(23, 59, 59), UTC)
-        first = end + timedelta(days=1)

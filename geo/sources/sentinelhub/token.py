@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-from oauthlib.oauth2 import BackendApplicationClient  # type: ignore[import-untyped]  # has no types
-from oauthlib.oauth2.rfc6749.errors import (  # type: ignore[import-untyped]  # has no types
+from oauthlib.oauth2 import BackendApplicationClient
+from oauthlib.oauth2.rfc6749.errors import (
     InsecureTransportError,
     OAuth2Error,
 )
-from requests_oauthlib import OAuth2Session  # type: ignore[import-untyped]  # has no types
+from requests_oauthlib import OAuth2Session
 from sentinelhub.config import SHConfig
 from sentinelhub.constants import SHConstants
 from sentinelhub.download.models import DownloadRequest
@@ -67,9 +67,10 @@ class TokenSession(SentinelHubSession):
 
 
 def _meaning(error: OAuth2Error, where: str) -> Exception:
-    if error.error in _REFUSED:
-        return ConfigError(f"{where}: the credentials are refused ({error.error})")
-    return BusyError(f"{where}: no token came ({error.error})")
+    reason = error.error if isinstance(error.error, str) else "no reason given"  # some servers put an object there
+    if reason in _REFUSED:
+        return ConfigError(f"{where}: the credentials are refused ({reason})")
+    return BusyError(f"{where}: no token came ({reason})")
 
 
 def _meaning_of_http(error: requests.RequestException, where: str) -> Exception:

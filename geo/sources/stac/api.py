@@ -15,7 +15,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 from urllib3 import Retry
 
-from geo.errors import SourceError, SourceUnavailableError
+from geo.errors import ConfigError, SourceError, SourceUnavailableError
 from geo.sources.stac.options import StacOptions
 from geo.sources.stac.static import Document, walk
 from geo.sources.stac.web import PASSING, answer_of, no_answer
@@ -59,6 +59,7 @@ class ApiCatalogue:
             SourceUnavailableError: The catalogue does not answer.
             QuotaExceededError: It asks not to be asked any more.
             SourceError: It refuses the search, or is no STAC catalogue.
+            ConfigError: It is an API, and no collection was named.
 
         """
         io = self._io(timeout_s=self._options.timeout_s, retries=self._options.retries)
@@ -67,6 +68,8 @@ class ApiCatalogue:
         if search_url is None:
             yield from walk(self._options.url, load=lambda href: self._get(io, href), resolve=urljoin)
             return
+        if not self._options.collection:
+            raise ConfigError(f"{self._options.url}: a STAC API is searched collection by collection: name one")
         try:
             search = ItemSearch(
                 search_url,
@@ -75,9 +78,10 @@ class ApiCatalogue:
                 intersects=mapping(shape_4326),
                 datetime=interval(first, last),
                 limit=PAGE,
-                max_items=MAX_ITEMS,
             )
-            for item in search.items_as_dicts():
+            for count, item in enumerate(search.items_as_dicts(), start=1):
+                if count > MAX_ITEMS:
+                    raise SourceError(f"{self._options.url}: answers a search with more than {MAX_ITEMS:,} items")
                 own = next((link["href"] for link in item.get("links", ()) if link.get("rel") == "self"), None)
                 yield Document(content=item, href=own or self._options.url)
         except (APIError, RequestException, ValueError, KeyError, TypeError) as error:

@@ -57,25 +57,24 @@ class StacOptions:
         return self.url or str(self.path)
 
 
-PRESETS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+PRESETS: Mapping[str, StacOptions] = MappingProxyType(
     {
-        "earth-search": {
-            "url": "https://earth-search.aws.element84.com/v1",
-            # Not sentinel-2-l2a: some of its items are wrong about their offset, see geo.reflectance.
-            "collection": "sentinel-2-c1-l2a",
-        },
-        "planetary-computer": {
-            "url": "https://planetarycomputer.microsoft.com/api/stac/v1",
-            "collection": "sentinel-2-l2a",
-            "token_url": "https://planetarycomputer.microsoft.com/api/sas/v1/token",
-        },
-        "copernicus": {
-            "url": "https://stac.dataspace.copernicus.eu/v1",
-            "collection": "sentinel-2-l2a",
-            "is_s3_public": False,
-            "gdal": {"AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu", "AWS_VIRTUAL_HOSTING": "FALSE"},
-        },
+        "earth-search": StacOptions(
+            url="https://earth-search.aws.element84.com/v1",
+            collection="sentinel-2-c1-l2a",  # not sentinel-2-l2a: some of its items are wrong, see geo.reflectance
+        ),
+        "planetary-computer": StacOptions(
+            url="https://planetarycomputer.microsoft.com/api/stac/v1",
+            collection="sentinel-2-l2a",
+            token_url="https://planetarycomputer.microsoft.com/api/sas/v1/token",  # noqa: S106 - an address, no token
+        ),
+        "copernicus": StacOptions(
+            url="https://stac.dataspace.copernicus.eu/v1",
+            collection="sentinel-2-l2a",
+            is_s3_public=False,
+            gdal={"AWS_S3_ENDPOINT": "eodata.dataspace.copernicus.eu", "AWS_VIRTUAL_HOSTING": "FALSE"},
+        ),
     }
 )
-"""Catalogues that are known, as arguments of `StacOptions`: the search is open to everybody at all of them, and so
-are the files but those of ``copernicus``, which need S3 keys of a (free) account."""
+"""Catalogues that are known: the search is open to everybody at all of them, and so are the files but those of
+``copernicus``, which need the S3 keys of a (free) account."""

@@ -71,7 +71,7 @@ class Reader:
                 return self._read(asset, grid)
             except (RasterioError, CPLE_BaseError) as error:
                 self._failures[asset.href] += 1
-                answer, may_retry = self._diagnose(asset, error, is_first=attempt == 0)
+                answer, may_retry = self._diagnose(asset, error, is_first=attempt == 0 < self._options.retries)
                 if not (may_retry and self._patience.pause(attempt, answer)):
                     raise answer.error(f"{self._options.place}: {asset.name}") from error
                 logger.info("%s: %s; asking again", asset.name, answer.text)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geo.errors import QuotaExceededError, SourceError, SourceUnavailableError
+from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
 from geo.sources.base import SceneRef
 from geo.sources.stac import StacSource
@@ -312,3 +312,25 @@ def test_a_token_that_is_not_to_be_had(
     with pytest.raises(SourceError, match="a signature for 127/S2A_1: answered") as caught:
         source.read(ref, on, bands=("B04",))
     assert type(caught.value) is kind
+
+
+def test_a_damaged_file_is_known_as_such_without_any_patience(world: "World", make_grid: MakeGrid) -> None:
+    on = make_grid()
+    source, ref = found(world, on, retries=0)
+    (world.root / "S2A_1" / "B04.tif").write_bytes(b"II*" * 300)
+    assert type(fault_of(source, ref, on)) is SourceError
+
+
+def test_an_answer_without_end_is_given_up(
+    world: "World", make_grid: MakeGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geo.sources.stac.api.MAX_ITEMS", 3)
+    for day in range(1, 6):
+        world.add(f"S2A_{day}", when=f"2021-06-0{day}T05:20:00Z", bands=("SCL",))
+    with pytest.raises(SourceError, match="more than 3 items"):
+        world.source().search(make_grid().footprint_4326, **EVER)
+
+
+def test_an_api_is_searched_by_collection(world: "World", make_grid: MakeGrid) -> None:
+    with pytest.raises(ConfigError, match="collection by collection"):
+        world.source(collection="").search(make_grid().footprint_4326, **EVER)

@@ -1,0 +1,274 @@
+"""A plan says what a run will cost before it costs anything; a budget and a used-up account end a run in order."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from shapely.geometry import Polygon
+from typer.testing import CliRunner
+
+from detection.detect import DETECTION_BANDS
+from flows.cli import app
+from flows.config import BudgetSettings
+from flows.cost import plan_workspace
+from flows.outcome import State
+from flows.pipeline import Job
+from flows.run import run_workspace
+from geo.cost import processing_units
+from geo.errors import ConfigError
+from geo.sources.folder import FolderSource
+from geo.sources.ledger import Ledger
+from tests.standin.sentinelhub import CLIENT_ID, CLIENT_SECRET, Service, SourceWorld, running
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import Site
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1", "::1"])]
+
+LOOKS = 7
+SIDE_PX = 70
+
+
+@pytest.fixture
+def service(site: "Site", polygon_of: Callable[[str], Polygon], monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Serve the site's images by account, and let its workspace ask for them."""
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")  # the stand-in speaks plain HTTP
+    monkeypatch.setenv("SH_CLIENT_ID", CLIENT_ID)
+    monkeypatch.setenv("SH_CLIENT_SECRET", CLIENT_SECRET)
+    places = (polygon_of(name).buffer(0.001) for name in ("west", "east"))
+    with running(SourceWorld(FolderSource(site.imagery), *places)) as running_service:
+        site.settings["source"] = {
+            "kind": "sentinelhub",
+            "base_url": running_service.base_url,
+            "token_url": running_service.token_url,
+            "attempts": 2,
+        }
+        site.configure(period={"first": "2020-01-01", "last": "2020-05-31"})  # one page of the catalogue
+        yield running_service
+
+
+def ledger_of(site: "Site") -> Ledger:
+    (folder,) = (site.root / "state" / "accounts").iterdir()
+    return Ledger(folder)
+
+
+def call(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+# --- the plan ------------------------------------------------------------------------------------
+
+
+def test_the_plan_says_exactly_what_the_run_then_spends(site: "Site", service: Service) -> None:
+    planned = plan_workspace(site.root)
+    assert service.requests_to("/process") == []
+    assert [(area.area_id, area.scenes, area.kept) for area in planned.areas] == [
+        ("west", LOOKS, 0),
+        ("east", LOOKS, 0),
+    ]
+    before = ledger_of(site).spent(planned.month)
+    report = run_workspace(site.root)
+    assert report.exit_code == 0
+    read = service.requests_to("/process")
+    assert len(read) == planned.total.requests == 2 * LOOKS
+    assert sum(one.units for one in read) == pytest.approx(planned.total.units, rel=1e-6)
+    spent = ledger_of(site).spent(planned.month)
+    assert spent.units == pytest.approx(before.units + planned.total.units, abs=1e-4)  # the search is remembered
+    assert spent.units == pytest.approx(service.units, abs=1e-4)
+    assert set(ledger_of(site).by_area(planned.month)) == {"", "west", "east"}
+
+
+def test_what_was_read_once_costs_nothing_again(site: "Site", service: Service) -> None:
+    run_workspace(site.root)
+    read = len(service.requests_to("/process"))
+    planned = plan_workspace(site.root)
+    assert planned.total.requests == 0
+    assert {area.note for area in planned.areas} == {"nothing changed"}
+    forced = plan_workspace(site.root, force=True)
+    assert [(area.kept, area.cost.requests) for area in forced.areas] == [(LOOKS, 0), (LOOKS, 0)]
+    run_workspace(site.root, force=True)
+    assert len(service.requests_to("/process")) == read
+
+
+def test_the_plan_in_json_adds_up(site: "Site", service: Service) -> None:
+    code, out, _ = call("plan", "-w", site.root, "--json")
+    document = json.loads(out)
+    assert code == document["exit_code"] == 0
+    assert document["total"]["requests"] == sum(area["requests"] for area in document["areas"]) == 2 * LOOKS
+    each = processing_units(SIDE_PX, SIDE_PX, len(DETECTION_BANDS) + 1)  # and the classification
+    assert document["total"]["processing_units"] == pytest.approx(2 * LOOKS * each, rel=0.1)
+    assert document["budget"] == {"processing_units": 10_000.0, "requests": 10_000}
+    assert document["spent"]["requests"] == len(service.requests_to("/search"))
+
+
+def test_the_plan_for_a_person_names_areas_totals_and_budget(site: "Site", service: Service) -> None:
+    code, out, err = call("plan", "-w", site.root)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["west", "east", "all"]
+    assert "budget a month: 10,000 processing units, 10000 requests" in out
+    assert service.requests_to("/process") == []
+
+
+def test_first_looks_are_counted_where_scenes_are_chosen_by_them(site: "Site", service: Service) -> None:
+    plain = plan_workspace(site.root).total
+    site.configure(scenes={"min_clear_share": 0.1})
+    assert plan_workspace(site.root).total.requests == plain.requests + 2 * LOOKS
+    assert service.requests_to("/process") == []
+
+
+def test_near_areas_are_pointed_out(site: "Site", service: Service, polygon_of: Callable[[str], Polygon]) -> None:
+    west = polygon_of("west")
+    site.write_areas(west=west, beside=west.buffer(0.0005))
+    planned = plan_workspace(site.root)
+    assert planned.requests_saved == LOOKS
+    assert service.requests_to("/process") == []
+
+
+def test_imagery_on_this_disk_costs_nothing(site: "Site") -> None:
+    site.configure(budget={"processing_units": 0, "requests": 0})
+    planned = plan_workspace(site.root)
+    assert (planned.is_paid, planned.total.requests, planned.excess) == (False, 0, "")
+    assert call("plan", "-w", site.root)[0] == 0
+    assert run_workspace(site.root).exit_code == 0
+
+
+def test_an_area_whose_cost_cannot_be_told_says_why(site: "Site", service: Service) -> None:
+    service.behaviour.units_left = 0
+    planned = plan_workspace(site.root)
+    assert all("used up" in area.note for area in planned.areas)
+    assert len(service.requests_to("/search")) == 1
+
+
+# --- the budget ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [{"processing_units": 0.5}, {"requests": 10}])
+def test_over_budget_nothing_is_pulled_unless_asked_for(
+    site: "Site", service: Service, budget: dict[str, float]
+) -> None:
+    site.configure(budget=budget)
+    code, _, err = call("plan", "-w", site.root)
+    assert code == 1
+    assert "over budget" in err
+    code, _, err = call("run", "-w", site.root)
+    assert code == 2
+    assert "--over-budget" in err
+    assert service.requests_to("/process") == []
+    assert call("run", "-w", site.root, "--over-budget")[0] == 0
+    assert len(service.requests_to("/process")) == 2 * LOOKS
+
+
+def test_what_was_spent_this_month_counts(site: "Site", service: Service) -> None:
+    before = plan_workspace(site.root, area_ids=["west"]).spent
+    site.configure(budget={"requests": before.requests + 2 * LOOKS})  # holds one area and the searches, not two
+    assert run_workspace(site.root, area_ids=["west"]).exit_code == 0
+    with pytest.raises(ConfigError, match="over budget"):
+        run_workspace(site.root, area_ids=["east"])
+    assert len(service.requests_to("/process")) == LOOKS
+
+
+def test_a_budget_is_exceeded_by_one_more_than_it_holds(site: "Site", service: Service) -> None:
+    planned = plan_workspace(site.root)
+    needed = (planned.spent + planned.total).requests
+    assert replace(planned, budget=BudgetSettings(requests=needed)).excess == ""
+    assert "requests" in replace(planned, budget=BudgetSettings(requests=needed - 1)).excess
+    assert service.requests_to("/process") == []
+
+
+# --- a used-up account ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "workers", [pytest.param(1, id="one-process"), pytest.param(2, id="two-processes", marks=pytest.mark.slow)]
+)
+def test_a_used_up_account_ends_the_run_and_a_later_one_goes_on(site: "Site", service: Service, workers: int) -> None:
+    site.configure(limits={"workers": workers})
+    planned = plan_workspace(site.root)
+    each = planned.total.units / planned.total.requests
+    service.behaviour.units_left = 3.5 * each  # the searches are remembered
+    report = run_workspace(site.root)
+    assert report.exit_code == 1
+    assert {one.state for one in report.outcomes} == {State.NOT_DONE}
+    (line,) = {line.split(": not done: ")[1].split(":")[0] for line in report.troubles()}
+    assert line == "Copernicus Data Space"
+    refused = [one for one in service.log if one.status == 403]
+    assert len(refused) <= workers
+    read = len(service.requests_to("/process", status=200))
+    service.behaviour.units_left = 1000.0
+    again = run_workspace(site.root)
+    assert again.exit_code == 0
+    assert len(service.requests_to("/process", status=200)) == 2 * LOOKS  # what had come was kept
+    assert 0 < read < 2 * LOOKS
+
+
+# --- the account ---------------------------------------------------------------------------------
+
+
+def test_a_run_without_credentials_does_not_begin(
+    site: "Site", service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SH_CLIENT_SECRET")
+    code, _, err = call("run", "-w", site.root)
+    assert code == 2
+    assert "not set: SH_CLIENT_SECRET" in err
+    assert service.log == []
+
+
+def test_refused_credentials_end_a_run_before_it_begins(
+    site: "Site", service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SH_CLIENT_SECRET", "wrong-secret-55")
+    code, _, err = call("run", "-w", site.root)
+    assert code == 2
+    assert "credentials are refused" in err
+    assert "wrong-secret-55" not in err
+    assert len(service.log) == 1
+
+
+def test_credentials_in_the_workspace_are_refused(site: "Site", service: Service) -> None:
+    path = site.root / "account.env"
+    path.write_text(f"SH_CLIENT_ID={CLIENT_ID}\nSH_CLIENT_SECRET={CLIENT_SECRET}\n", encoding="utf-8")
+    path.chmod(0o600)
+    site.configure(source={"credentials_file": "account.env"})
+    with pytest.raises(ConfigError, match="outside the workspace"):
+        Job.open(site.root)
+    path.rename(site.root.parent / "account.env")
+    site.configure(source={"credentials_file": "../account.env"})
+    assert Job.open(site.root).source.credit.startswith("Contains modified Copernicus")
+    assert service.log == []
+
+
+def test_the_doctor_asks_the_account_only_online(
+    site: "Site", service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "--online asks for a token" in call("doctor", "-w", site.root)[1]
+    assert service.log == []
+    assert "the credentials are accepted" in call("doctor", "-w", site.root, "--online")[1]
+    assert [one.path for one in service.log] == ["/auth/token"]
+    monkeypatch.setenv("SH_CLIENT_SECRET", "wrong-secret-55")
+    code, out, _ = call("doctor", "-w", site.root, "--online")
+    assert code == 1
+    assert "credentials are refused" in out
+    assert "wrong-secret-55" not in out
+
+
+def test_a_run_leaves_no_secret_behind(site: "Site", service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert run_workspace(site.root).exit_code == 0
+    files = b"".join(path.read_bytes() for path in site.root.rglob("*") if path.is_file())
+    shown = files.decode(errors="replace") + caplog.text
+    assert not [secret for secret in (CLIENT_ID, CLIENT_SECRET, *service.tokens) if secret in shown]
+
+
+def test_how_often_an_account_may_be_asked_makes_no_product_again(site: "Site", service: Service) -> None:
+    run_workspace(site.root)
+    site.configure(source={"requests_per_minute": 77, "answer_timeout_s": 33.0})
+    report = run_workspace(site.root)
+    assert {one.state for one in report.outcomes} == {State.UP_TO_DATE}
+    assert service.log
