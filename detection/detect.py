@@ -16,7 +16,7 @@ from detection.context import Noise, mean_of_seen
 from detection.events import EventParams, confidence, evidence_json, name_event, weigh
 from detection.features import Features, Layers, layers, measure
 from detection.lifecycle import LifecycleParams, Standing, distinct_ids, first_id, stage
-from detection.looks import LookParams, Looks, choose_looks
+from detection.looks import JudgedLook, LookParams, Looks, choose_looks
 from detection.normalise import normalise, reference_image
 from detection.onset import Growth, OnsetParams, follow
 from detection.outline import Patch, changed_pixels, group_patches
@@ -95,9 +95,11 @@ class Findings:
     detections: gpd.GeoDataFrame
     """Checked by `detection.schema.check_detections`, in the CRS of the grid; no rows where nothing was found."""
     coverage: gpd.GeoDataFrame
-    """One row."""
+    """One row, whose geometry is the whole grid: who knows the area's own outline puts it in its place."""
     registered: Stack | None = None
     """The looks that counted, co-registered: what pictures are made from. None where nothing could be compared."""
+    looks: tuple[JudgedLook, ...] = ()
+    """What was decided about each look, ascending in time."""
 
     @property
     def outcome(self) -> Outcome:
@@ -153,7 +155,9 @@ def find_changes(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: 
         logger.info("%s: %d looks, too few clear ones to compare", area_id, len(stack.days))
         row = _coverage_row(area_id, looks, inside, None, params)
         return Findings(
-            detections=detections_frame([], epsg=stack.grid.epsg), coverage=coverage_frame([row], epsg=stack.grid.epsg)
+            detections=detections_frame([], epsg=stack.grid.epsg),
+            coverage=coverage_frame([row], epsg=stack.grid.epsg),
+            looks=looks.judged,
         )
     changes = map_changes(looks.stack, params)
     rows = _detection_rows(area_id, changes, inside, params)
@@ -164,6 +168,7 @@ def find_changes(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: 
         detections=detections_frame(rows, epsg=stack.grid.epsg),
         coverage=coverage_frame([row], epsg=stack.grid.epsg),
         registered=changes.stack,
+        looks=looks.judged,
     )
 
 
@@ -186,7 +191,7 @@ def _detection_row(
     area_id: str, patch: Patch, changes: ChangeMap, maps: Layers, params: DetectParams
 ) -> dict[str, Any] | None:
     """Make the row of one object; None where no look shows the ground before it."""
-    growth = _growth(patch, changes, params)
+    growth = _growth(patch, changes, maps, params)
     days = [changes.stack.days[index] for index in growth.seen]
     if not growth.is_bounded:
         return None
@@ -227,13 +232,19 @@ def _detection_row(
     }
 
 
-def _growth(patch: Patch, changes: ChangeMap, params: DetectParams) -> Growth:
+def _growth(patch: Patch, changes: ChangeMap, maps: Layers, params: DetectParams) -> Growth:
+    """Follow the object from the first clear step of its pixels on.
+
+    On ground that was built before, shadows move with the sun all year: there only the clearest step counts.
+    """
+    was_built = float(np.nanmean(maps.structure_before[patch.is_changed])) >= params.events.built_structure
+    begun = changes.steps.onset if was_built else changes.steps.first_step
     rows, columns = np.nonzero(patch.is_changed)
     crop = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     return follow(
-        np.where(patch.is_changed[crop], changes.steps.first_step[crop], -1),
+        np.where(patch.is_changed[crop], begun[crop], -1),
         changes.stack.is_clear[:, *crop],
-        pixel_area_m2=changes.stack.grid.pixel_area_m2,
+        area_m2=patch.area_m2,
         params=params.onset,
     )
 

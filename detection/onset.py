@@ -16,6 +16,10 @@ from detection.context import box_mean
 _MIN_SEEN_SHARE = 0.5
 """A look at less of the object than this is no look at it."""
 
+_REST_LOOKS = 4
+_REST_GROWTH = 0.03
+"""A site that grows by less than this share over so many looks rests."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnsetParams:
@@ -58,16 +62,14 @@ class Growth:
         return len(self.seen) - self.onset
 
 
-def follow(
-    first_step: NDArray[np.int64], is_seen: NDArray[np.bool_], *, pixel_area_m2: float, params: OnsetParams
-) -> Growth:
+def follow(first_step: NDArray[np.int64], is_seen: NDArray[np.bool_], *, area_m2: float, params: OnsetParams) -> Growth:
     """Follow one object through the dates.
 
     Args:
         first_step: Index of the first date after the first step of each changed pixel of it, shape (y, x); -1 for
             pixels that are not of the object. The majority of a neighbourhood counts: single pixels err.
         is_seen: Shape (time, y, x): on which dates each pixel was clearly seen.
-        pixel_area_m2: Ground area of a pixel.
+        area_m2: Ground of the whole site, yards included.
         params: When the change has begun.
 
     """
@@ -75,12 +77,13 @@ def follow(
     seen = np.flatnonzero(is_seen[:, is_member].mean(axis=1) >= _MIN_SEEN_SHARE)
     members = np.maximum(box_mean(is_member.astype(np.float32), params.majority_px), 1e-6)
     shares = [_begun_share(first_step, is_member, members, date=int(date), params=params) for date in seen]
-    begun = min(params.begun_share, params.begun_area_m2 / (is_member.sum() * pixel_area_m2))
+    begun = min(params.begun_share, params.begun_area_m2 / area_m2)
+    risen = _above_rest(shares)
     return Growth(
         seen=tuple(int(date) for date in seen),
         changed_share=tuple(shares),
-        looks_before=_first_at_least(shares, params.hint_fraction * begun),
-        onset=_first_at_least(shares, begun),
+        looks_before=_first_at_least(risen, params.hint_fraction * begun),
+        onset=_first_at_least(risen, begun),
     )
 
 
@@ -95,6 +98,18 @@ def _begun_share(
     """Return the share of the object in whose neighbourhood most had its first step by `date`."""
     begun = (is_member & (first_step <= date)).astype(np.float32)
     return float((box_mean(begun, params.majority_px) / members > 0.5)[is_member].mean())  # noqa: PLR2004 - most
+
+
+def _above_rest(shares: list[float]) -> list[float]:
+    """Return by how much the shares have risen above the last long rest before half of the object had changed.
+
+    A site that is begun goes on; a few pixels that changed early, and nothing after them for four looks, are odd looks
+    or small works, not its beginning.
+    """
+    half = _first_at_least(shares, 0.5)
+    rests = [end for end in range(_REST_LOOKS - 1, half) if shares[end] - shares[end - _REST_LOOKS + 1] < _REST_GROWTH]
+    floor = shares[rests[-1]] if rests else 0.0
+    return [max(0.0, share - floor) for share in shares]
 
 
 def _first_at_least(shares: list[float], needed: float) -> int:

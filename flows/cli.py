@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +49,9 @@ def init(  # noqa: PLR0913  # each argument is an option of the command
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     *,
-    source: Annotated[str, typer.Option(help="Where imagery comes from: simulated or folder.")] = "simulated",
+    source: Annotated[
+        str, typer.Option(help="Where imagery comes from: simulated, folder, stac or sentinelhub.")
+    ] = "simulated",
     imagery: Annotated[Path | None, typer.Option(help="With --source folder: the folder of the images.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -129,12 +131,30 @@ def flow_run(  # noqa: PLR0913  # each argument is an option of the command
         raise typer.Exit(report.exit_code)
 
 
+@flow_app.command("serve", epilog=EXIT_CODES)
+def flow_serve(
+    context: typer.Context,
+    *,
+    cron: Annotated[str, typer.Option(help="When to run, in UTC, such as '0 6 * * *': daily at six.")] = "",
+    every: Annotated[float | None, typer.Option(min=0.001, help="Or after how many hours to run again.")] = None,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+) -> None:
+    """Let your Prefect server run the workspace by a schedule, as long as this command runs."""
+    with _speaking(context, quiet=quiet):
+        from flows.monitor import serve_flow  # noqa: PLC0415
+
+        hours = timedelta(hours=every) if every else None
+        serve_flow(_folder(context, workspace), cron=cron, every=hours)
+
+
 @imagery_app.command("pull", epilog=EXIT_CODES)
 def imagery_pull(  # noqa: PLR0913  # each argument is an option of the command
     context: typer.Context,
     *,
     since: Annotated[datetime | None, typer.Option(formats=[DAY], help="The first day, as 2016-01-31.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=[DAY], help="The last day.")] = None,
+    over_budget: OverBudget = False,
     workspace: Folder = None,
     area: Areas = None,
     quiet: Quiet = False,
@@ -146,7 +166,9 @@ def imagery_pull(  # noqa: PLR0913  # each argument is an option of the command
 
         span = Span(first=since.date() if since else None, last=until.date() if until else None)
         with show.progress("pulling") as bar:
-            report = pull_workspace(_folder(context, workspace), span, area_ids=area or (), listener=bar)
+            report = pull_workspace(
+                _folder(context, workspace), span, area_ids=area or (), over_budget=over_budget, listener=bar
+            )
         raise typer.Exit(show_pull(report, show))
 
 

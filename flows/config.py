@@ -7,12 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from detection.detect import DetectParams
 from geo.choice import ChoiceParams
 from geo.errors import ConfigError
 from geo.masks import MaskParams
+from geo.persistence import PersistenceParams
 from geo.sources.sentinelhub.options import CollectionId
 from outputs.risk.join import JoinParams
 
@@ -109,9 +110,6 @@ class StacSettings(Section):
     with items anywhere below. A copy that lies beside its item counts, even if the item names an address on the web."""
     collection: str = ""
     """Which collection of the catalogue; empty: the preset's own, or all of a static catalogue."""
-    max_cloud_share: float = Field(default=1.0, ge=0, le=1)
-    """Scenes with more cloud over the whole product, as the catalogue states it, are passed over: it says little of
-    one small area."""
     credit: str = ""
     """The line that every product must carry, `{years}` standing for the scenes' years; empty: that of Copernicus."""
     timeout_s: float = Field(default=30.0, ge=1, le=600)
@@ -216,31 +214,14 @@ class Config(Section):
     """Which of the scenes found are read. The others are listed, with the reason, as looks that did not count."""
     cache: CacheSettings = CacheSettings()
     grid: GridSettings = GridSettings()
+    persistence: PersistenceParams = PersistenceParams()
+    """Which bright surfaces that were masked as clouds are unmasked."""
     detection: DetectParams = DetectParams()
     """What counts as a change."""
     join: JoinParams = JoinParams()
     """How detections are joined to known facilities."""
     limits: LimitSettings = LimitSettings()
     budget: BudgetSettings = BudgetSettings()
-
-
-class Credentials(Section):
-    """What an imagery account needs. Comes from the environment alone, and is printed nowhere."""
-
-    client_id: SecretStr | None = None
-    """``SH_CLIENT_ID``."""
-    client_secret: SecretStr | None = None
-    """``SH_CLIENT_SECRET``."""
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Self:
-        """Return the credentials in `environ`; an empty one counts as not set."""
-        return cls.model_validate(
-            {
-                "client_id": environ.get("SH_CLIENT_ID") or None,
-                "client_secret": environ.get("SH_CLIENT_SECRET") or None,
-            }
-        )
 
 
 def load_config(path: Path) -> Config:
@@ -300,10 +281,13 @@ def _without_tag(place: Sequence[str | int]) -> tuple[str | int, ...]:
 
 def _unknown_key(place: Sequence[str | int]) -> str:
     *sections, key = _without_tag(place)
+    where = f" in [{'.'.join(map(str, sections))}]" if sections else ""
+    elsewhere = [name for name in Config.model_fields if str(key) in _valid_keys((name,))]
+    if elsewhere and sections:
+        return f"unknown key {str(key)!r}{where}; it belongs in [{elsewhere[0]}]"
     valid = _valid_keys(place[:-1])
     near = get_close_matches(str(key), valid, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(valid)}"
-    where = f" in [{'.'.join(map(str, sections))}]" if sections else ""
     return f"unknown key {str(key)!r}{where}; {hint}"
 
 

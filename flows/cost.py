@@ -1,40 +1,28 @@
 """What a run would cost before anything is pulled: scenes, requests, processing units, against the month's budget."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from aoi.areas import Area
-from detection.detect import DETECTION_BANDS
 from flows.config import BudgetSettings, SentinelHubSettings
-from flows.looks import COARSE_PIXEL_M, area_grid, common_bands, find_scenes
-from flows.pipeline import Job, inputs_of
-from flows.plan import Action, decide
-from flows.product import find_product
+from flows.needs import Need, Reading, need_of_pull, need_of_run, readings_of, recipe_of
+from flows.pipeline import Job
 from flows.show import Show, plural, show_table
 from flows.sources import account_credentials, account_dir
 from flows.workspace import Workspace
-from geo.choice import join, pick, screen
 from geo.cost import Cost, process_cost
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid
-from geo.scene import Quantity
 from geo.sources.base import SceneRef
 from geo.sources.ledger import Ledger, month_of
-from geo.sources.sentinelhub import RECIPES, Prices, Recipe, merge_requests, split
+from geo.sources.sentinelhub import Recipe, split
 
+SHOWN = 3
+"""How many near areas a line names."""
 COLUMNS = ("area", "scenes", "kept", "requests", "MB at most", "processing units", "note")
-
-
-@runtime_checkable
-class KeepingSource(Protocol):
-    """A source that keeps what it read."""
-
-    def has(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> bool:
-        """Say whether reading would ask no provider."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +62,7 @@ class RunCost:
     is_paid: bool
     """Whether the imagery comes by account."""
     requests_saved: int = 0
-    """By making near areas one."""
+    """By asking for near areas at once."""
 
     @property
     def total(self) -> Cost:
@@ -101,7 +89,7 @@ class RunCost:
             "total": _json(self.total),
             "spent": _json(self.spent),
             "budget": self.budget.model_dump(mode="json"),
-            "requests_saved_if_merged": self.requests_saved,
+            "requests_saved": self.requests_saved,
             "over_budget": self.excess,
             "exit_code": int(bool(self.excess)),
         }
@@ -119,34 +107,26 @@ def plan_workspace(root: Path, *, area_ids: Sequence[str] = (), force: bool = Fa
 
 
 def plan_run(job: Job, area_ids: Sequence[str], *, force: bool = False) -> RunCost:
-    """Return what watching `area_ids` would cost.
+    """Return what watching `area_ids` would cost: the scenes chosen, less what is kept, near areas asked for at once.
 
-    Exact where all scenes found are read. Where scenes are chosen by how clear the area itself was, that is not known
-    yet: each first look is counted, and the choice is made by the catalogue's cloud.
+    Exact where all scenes found are read, and where it is kept how clear the areas were. Where scenes are chosen by
+    that and it is not known yet, each first look is counted, and the choice is made by the catalogue's cloud.
     """
-    settings, month = job.workspace.config.source, month_of(datetime.now(UTC))
-    is_paid = isinstance(settings, SentinelHubSettings)
-    areas = tuple(_area_cost(job, job.areas[area_id], force=force) for area_id in area_ids)
-    return RunCost(
-        areas=areas,
-        month=month,
-        spent=spent_in(job.workspace, month),
-        budget=job.workspace.config.budget,
-        is_paid=is_paid,
-        requests_saved=_requests_saved(job, areas) if is_paid else 0,
-    )
+    return _planned(job, area_ids, lambda area: need_of_run(job, area, force=force))
 
 
-def check_budget(job: Job, area_ids: Sequence[str], *, force: bool = False) -> None:
-    """Refuse a run that would exceed the month's budget; imagery that nobody charges for is never refused.
+def plan_pull(job: Job, area_ids: Sequence[str], find: Callable[[Area], Sequence[SceneRef]]) -> RunCost:
+    """Return what keeping the scenes that `find` finds would cost, as `plan_run`."""
+    return _planned(job, area_ids, lambda area: need_of_pull(job, area, find(area)))
+
+
+def check_budget(planned: RunCost) -> None:
+    """Refuse what would exceed the month's budget; imagery that nobody charges for is never refused.
 
     Raises:
         ConfigError: With what would be needed.
 
     """
-    if not isinstance(job.workspace.config.source, SentinelHubSettings):
-        return
-    planned = plan_run(job, area_ids, force=force)
     if planned.excess:
         raise ConfigError(
             f"over budget: {planned.month} would come to {planned.excess}; nothing was pulled. See `sitewatch plan`; "
@@ -188,42 +168,77 @@ def _lines(planned: RunCost) -> Iterable[str]:
     yield f"spent in {planned.month}: {spent.units:,.2f} processing units, {plural(spent.requests, 'request')}"
     yield f"budget a month: {budget.processing_units:,.10g} processing units, {plural(budget.requests, 'request')}"
     if planned.requests_saved:
-        yield f"near areas made into one would save {plural(planned.requests_saved, 'request')}"
+        yield f"near areas are asked for at once, which saves {plural(planned.requests_saved, 'request')}"
 
 
-def _area_cost(job: Job, area: Area, *, force: bool) -> AreaCost:
+def _planned(job: Job, area_ids: Sequence[str], look: Callable[[Area], Need]) -> RunCost:
+    return _priced(job, [_need(job.areas[area_id], look) for area_id in area_ids])
+
+
+def _need(area: Area, look: Callable[[Area], Need]) -> Need:
+    """Return what `look` says that `area` needs; what cannot be told is not counted, and said."""
     try:
-        refs = find_scenes(job.source, area, job.workspace.config)
-        return _cost_of(job, area, refs, force=force)
+        return look(area)
     except SourceError as error:
-        return AreaCost(area_id=area.area_id, note=f"cannot be told: {error}")
+        return Need(area_id=area.area_id, note=f"cannot be told: {error}")
 
 
-def _cost_of(job: Job, area: Area, refs: Sequence[SceneRef], *, force: bool) -> AreaCost:
-    params = job.workspace.config.scenes
-    screened = screen(refs, params)
-    chosen = join(screened, pick(screened.chosen, params)).chosen
-    before = find_product(job.workspace.area_dir(area.area_id))
-    step = decide(area.area_id, inputs_of(job, area, chosen), before.as_existing() if before else None, force=force)
-    if not chosen or step.action is Action.UP_TO_DATE:
-        return AreaCost(area_id=area.area_id, scenes=len(chosen), note=step.reason if chosen else "no scenes")
-    recipe, grid = _recipe(job), area_grid(area, job.workspace.config)
-    bands = recipe.bands if recipe and recipe.quantity is Quantity.GAMMA0 else common_bands(chosen)
-    kept = sum(_has(job, ref, grid, bands) for ref in chosen)
-    cost = _look_cost(grid, bands, recipe) * (len(chosen) - kept) if recipe else Cost()
-    if recipe and params.needs_clear_shares:
-        coarse = Grid.around(area.polygon_4326, pixel_m=COARSE_PIXEL_M)
-        cost += _look_cost(coarse, (), recipe) * len(screened.chosen)
-    return AreaCost(area_id=area.area_id, scenes=len(chosen), kept=kept, cost=cost)
+def _priced(job: Job, needs: Sequence[Need]) -> RunCost:
+    """Return what `needs` cost. Looks of near areas that are asked for at once share what that costs."""
+    config, month, recipe = job.workspace.config, month_of(datetime.now(UTC)), recipe_of(job.workspace.config)
+    readings = readings_of(job, [look for need in needs for look in need.looks])
+    shares: dict[str, Cost] = {need.area_id: _first_looks(need, recipe) for need in needs}
+    partners: dict[str, set[str]] = {need.area_id: set() for need in needs}
+    for reading in readings:
+        costs = shared_cost(reading, recipe) if recipe else [Cost()] * len(reading.looks)
+        for look, cost in zip(reading.looks, costs, strict=True):
+            shares[look.area_id] += cost
+            partners[look.area_id] |= {other.area_id for other in reading.looks} - {look.area_id}
+    areas = tuple(
+        AreaCost(
+            area_id=need.area_id,
+            scenes=need.scenes,
+            kept=need.kept,
+            cost=shares[need.area_id],
+            note=need.note or _together(need.area_id, partners, shares),
+        )
+        for need in needs
+    )
+    return RunCost(
+        areas=areas,
+        month=month,
+        spent=spent_in(job.workspace, month),
+        budget=config.budget,
+        is_paid=recipe is not None,
+        requests_saved=_requests_saved(readings),
+    )
 
 
-def _has(job: Job, ref: SceneRef, grid: Grid, bands: Sequence[str]) -> bool:
-    return isinstance(job.source, KeepingSource) and job.source.has(ref, grid, bands=bands)
+def shared_cost(reading: Reading, recipe: Recipe) -> list[Cost]:
+    """Return what each look of `reading` costs: the requests count for the first, the rest goes by pixels."""
+    whole = _look_cost(reading.grid, reading.looks[0].bands, recipe)
+    pixels = [look.grid.width_px * look.grid.height_px for look in reading.looks]
+    return [
+        Cost(
+            requests=0 if index else whole.requests,
+            units=whole.units * part / sum(pixels),
+            megabytes=whole.megabytes * part / sum(pixels),
+        )
+        for index, part in enumerate(pixels)
+    ]
 
 
-def _recipe(job: Job) -> Recipe | None:
-    settings = job.workspace.config.source
-    return RECIPES[settings.collection] if isinstance(settings, SentinelHubSettings) else None
+def _first_looks(need: Need, recipe: Recipe | None) -> Cost:
+    if recipe is None or need.coarse is None or not need.first_looks:
+        return Cost()
+    return _look_cost(need.coarse, (), recipe) * need.first_looks
+
+
+def _together(area_id: str, partners: Mapping[str, set[str]], order: Iterable[str]) -> str:
+    """Say with which areas an area is asked for at once, in the order of the watch list."""
+    others = [other for other in order if other in partners[area_id]]
+    shown = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+    return f"together with {shown}" if others else ""
 
 
 def _look_cost(grid: Grid, bands: Sequence[str], recipe: Recipe) -> Cost:
@@ -232,21 +247,12 @@ def _look_cost(grid: Grid, bands: Sequence[str], recipe: Recipe) -> Cost:
     return process_cost(shapes, bands=len(recipe.layers(bands)), processing=recipe.processing)
 
 
-def _requests_saved(job: Job, areas: Sequence[AreaCost]) -> int:
-    """Return how many requests fewer were needed if near areas were one, where that is cheaper all in all."""
-    config, recipe = job.workspace.config, _recipe(job)
-    looked_at = [area for area in areas if area.cost.requests]
-    if recipe is None or not looked_at or not config.budget.requests:
-        return 0
-    prices = Prices(
-        bands=len(recipe.layers(DETECTION_BANDS)),
-        processing=recipe.processing,
-        units_per_request=config.budget.processing_units / config.budget.requests,
-    )
-    grids = [area_grid(job.areas[area.area_id], config) for area in looked_at]
-    merged = [group.members for group in merge_requests(grids, prices) if len(group.members) > 1]
+def _requests_saved(readings: Sequence[Reading]) -> int:
+    """Return how many requests more were needed if each area were asked for alone."""
     return sum(
-        sum(sizes) - max(sizes) for members in merged if (sizes := [looked_at[i].cost.requests for i in members])
+        sum(len(split(look.grid)) for look in reading.looks) - len(split(reading.grid))
+        for reading in readings
+        if len(reading.looks) > 1
     )
 
 

@@ -11,18 +11,19 @@ from pathlib import Path
 
 from flows.config import (
     CONFIG_NAME,
-    Credentials,
     FolderSettings,
     SentinelHubSettings,
     SimulatedSettings,
     StacSettings,
 )
 from flows.looks import find_scenes
+from flows.needs import foresee
 from flows.pipeline import Job
-from flows.show import Show, show_table
-from flows.sources import imagery_folder, sentinelhub_source, stac_source
+from flows.show import Show, plural, show_table
+from flows.sources import imagery_folder, is_kept, sentinelhub_source, stac_source
 from flows.workspace import Workspace
 from geo.errors import ConfigError, SitewatchError
+from geo.sources.sentinelhub import ID_NAME, SECRET_NAME
 
 PACKAGES = ("sitewatch", "rasterio", "geopandas", "pyogrio", "pyproj", "shapely", "numpy", "xarray", "scikit-image")
 SERVICES = ("prefect", "fastapi", "sqlalchemy", "sentinelhub", "pystac-client")
@@ -89,6 +90,8 @@ def _workspace(root: Path, *, online: bool) -> Iterator[Finding]:
     yield from _watch_list(workspace, online=online)
     yield _writable("runs folder", workspace.runs_dir)
     yield _writable("state folder", workspace.state_dir)
+    if is_kept(workspace):
+        yield _writable("imagery folder", workspace.imagery_dir)
     yield _space(workspace.root)
 
 
@@ -147,6 +150,8 @@ def _imagery(job: Job) -> str:
     """
     found = {area.area_id: find_scenes(job.source, area, job.workspace.config) for area in job.areas.values()}
     scenes = {ref.scene_id: ref.observed_at.date() for refs in found.values() for ref in refs}
+    chosen = sum(len(foresee(job, refs, job.areas[area_id]).chosen) for area_id, refs in found.items())
+    left_out = sum(map(len, found.values())) - chosen
     settings = job.workspace.config.source
     name = (
         str(imagery_folder(job.workspace.root, settings))
@@ -160,7 +165,8 @@ def _imagery(job: Job) -> str:
     if not scenes:
         raise ConfigError(f"{name}: no scene of the configured period touches any area")
     days = sorted(set(scenes.values()))
-    return f"{name}: {len(scenes)} scenes, {len(days)} dates, {days[0]} to {days[-1]}{gaps}"
+    fewer = f"; by [scenes], {plural(left_out, 'look')} of the areas would not be read" if left_out else ""
+    return f"{name}: {len(scenes)} scenes, {len(days)} dates, {days[0]} to {days[-1]}{fewer}{gaps}"
 
 
 def _checked(topic: str, look: Callable[[], str]) -> Finding:
@@ -195,10 +201,10 @@ def _programs() -> Iterator[Finding]:
 
 def _credentials(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Say whether credentials are set, never what they are."""
-    known = Credentials.of(environ)
-    for name, value in (("SH_CLIENT_ID", known.client_id), ("SH_CLIENT_SECRET", known.client_secret)):
-        text = "set" if value else "not set (only for imagery by account; optional)"
-        yield Finding(topic=name, level=Level.OK if value else Level.NOTE, text=text)
+    for name in (ID_NAME, SECRET_NAME):
+        is_set = bool(environ.get(name, "").strip())
+        text = "set" if is_set else "not set (only for imagery by account; optional)"
+        yield Finding(topic=name, level=Level.OK if is_set else Level.NOTE, text=text)
 
 
 def _variables(unset: Sequence[str]) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ PREFECT_DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "aoi,geo,detection,outputs,flows",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    # What is logged outside of a flow run is logged as ever, without a complaint of Prefect's about it.
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
 """Prefect reports its use home by default, and gives its temporary server 20 seconds, which a busy machine exceeds."""
 

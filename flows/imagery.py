@@ -4,13 +4,16 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aoi.areas import Area
-from detection.detect import DETECTION_BANDS
-from flows.looks import NEWEST, OLDEST, area_grid, choose_scenes
-from flows.pipeline import Job
+from flows.config import SentinelHubSettings
+from flows.cost import check_budget, plan_pull
+from flows.looks import NEWEST, OLDEST
+from flows.needs import Look, Reading, choose, fetch, need_of_pull, readings_of
+from flows.pipeline import Job, check_source
 from flows.run import Listener
 from flows.show import Show, plural, show_table
 from flows.workspace import Workspace, writing
@@ -37,6 +40,10 @@ class Span:
 
     first: date | None = None
     last: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.first and self.last and self.first > self.last:
+            raise ConfigError(f"--since ({self.first}) must not be later than --until ({self.last})")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,23 +90,21 @@ class PullReport:
         return {"areas": areas, "stopped": self.stopped, "exit_code": self.exit_code}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """One scene of one area to have."""
-
-    area: Area
-    ref: SceneRef
-
-
 def pull_workspace(
-    root: Path, span: Span, *, area_ids: Sequence[str] = (), listener: Listener | None = None
+    root: Path,
+    span: Span,
+    *,
+    area_ids: Sequence[str] = (),
+    over_budget: bool = False,
+    listener: Listener | None = None,
 ) -> PullReport:
     """Fetch what `sitewatch run` would read, and keep it; what is kept already is not asked for again.
 
     It may be killed at any time, and run beside a `sitewatch run`: what is kept is whole, and the next pull goes on.
 
     Raises:
-        ConfigError: The settings are wrong, or say that nothing is kept.
+        ConfigError: The settings are wrong, or say that nothing is kept; or the month's budget would not suffice,
+            unless `over_budget`.
         AoiError: The areas are wrong.
 
     """
@@ -109,74 +114,72 @@ def pull_workspace(
             f"imagery of kind {job.workspace.config.source.kind} lies on this disk already: there is nothing to pull "
             "([cache] enabled = true would keep copies of it)"
         )
-    return pull(job, job.source, span, area_ids=job.chosen(area_ids), listener=listener)
+    chosen = job.chosen(area_ids)
+    check_source(job)
+    if not over_budget and isinstance(job.workspace.config.source, SentinelHubSettings):
+        check_budget(plan_pull(job, chosen, partial(_found, job, span)))
+    return pull(job, job.source, span, area_ids=chosen, listener=listener)
 
 
 def pull(
     job: Job, source: CachedSource, span: Span, *, area_ids: Sequence[str], listener: Listener | None = None
 ) -> PullReport:
-    """Fetch the scenes of the areas, the newest first, whatever area they are of."""
+    """Fetch the scenes of the areas, the newest first, whatever area they are of, near areas at once."""
     pulls = {area_id: AreaPull(area_id=area_id) for area_id in area_ids}
-    steps = list(_steps(job, source, span, pulls))
+    readings = readings_of(job, list(_looks(job, span, pulls)))
     if listener:
-        listener.start(len(steps))
+        listener.start(len(readings))
     silences = 0
-    for step in steps:
+    for reading in readings:
         try:
-            _have(job, source, step, pulls[step.area.area_id])
+            fetch(source, reading)
+            _count(reading, pulls)
             silences = 0
         except QuotaExceededError as error:
             return PullReport(areas=tuple(pulls.values()), stopped=str(error))
         except SourceError as error:
-            logger.warning("%s: %s", step.area.area_id, error)
-            pulls[step.area.area_id].failed[step.ref.scene_id] = str(error)
+            _count(reading, pulls, error)
             silences = silences + 1 if isinstance(error, SourceUnavailableError) else 0
             if silences == MOST_SILENCES:
                 return PullReport(areas=tuple(pulls.values()), stopped=f"{MOST_SILENCES} times in a row: {error}")
         if listener:
-            listener.step(f"{step.area.area_id}: {step.ref.observed_at.date()}")
+            listener.step(f"{reading.spent_on}: {reading.looks[0].ref.observed_at.date()}")
     return PullReport(areas=tuple(pulls.values()))
 
 
-def _steps(job: Job, source: CachedSource, span: Span, pulls: Mapping[str, AreaPull]) -> Iterator[_Step]:
-    """Return the scenes to have, the newest first: what a stopped pull leaves out is the oldest of all areas."""
-    steps = []
+def _looks(job: Job, span: Span, pulls: Mapping[str, AreaPull]) -> Iterator[Look]:
+    """Yield what is to be fetched, and take down what is there already."""
     for area_id, area_pull in pulls.items():
         area = job.areas[area_id]
         try:
-            with spending_on(area_id):
-                refs = _found(job, source, span, area)
-                choice = choose_scenes(source, refs, area, job.workspace.config)
+            refs = _found(job, span, area)
+            need = need_of_pull(job, area, refs, choosing=choose)
         except SitewatchError as error:
             logger.warning("%s: %s", area_id, error)
             area_pull.failed[""] = str(error)
             continue
-        area_pull.chosen, area_pull.not_chosen = len(choice.chosen), len(choice.left_out)
-        steps += [_Step(area=area, ref=ref) for ref in choice.chosen]
-    return iter(sorted(steps, key=lambda step: step.ref.observed_at, reverse=True))
+        area_pull.chosen, area_pull.there = need.scenes, need.kept
+        area_pull.not_chosen = len(refs) - need.scenes
+        yield from need.looks
 
 
-def _found(job: Job, source: CachedSource, span: Span, area: Area) -> Sequence[SceneRef]:
+def _found(job: Job, span: Span, area: Area) -> Sequence[SceneRef]:
     period = job.workspace.config.period
     first = max(span.first or period.first or OLDEST, area.since or OLDEST)
     last = span.last or period.last or NEWEST
-    return source.search(area.polygon_4326, first=first, last=last) if first <= last else ()
+    with spending_on(area.area_id):
+        return job.source.search(area.polygon_4326, first=first, last=last) if first <= last else ()
 
 
-def _have(job: Job, source: CachedSource, step: _Step, area_pull: AreaPull) -> None:
-    grid = area_grid(step.area, job.workspace.config)
-    bands = bands_to_keep(step.ref)
-    if source.has(step.ref, grid, bands=bands):
-        area_pull.there += 1
-        return
-    with spending_on(step.area.area_id):
-        source.read(step.ref, grid, bands=bands)
-    area_pull.fetched += 1
-
-
-def bands_to_keep(ref: SceneRef) -> tuple[str, ...]:
-    """Return the bands that a run will read of a scene: what detection looks at, or all if it offers none of them."""
-    return tuple(band for band in DETECTION_BANDS if band in ref.bands) or ref.bands
+def _count(reading: Reading, pulls: Mapping[str, AreaPull], error: SourceError | None = None) -> None:
+    """Take down for each area what came of a reading."""
+    if error is not None:
+        logger.warning("%s: %s", reading.spent_on, error)
+    for look in reading.looks:
+        if error is None:
+            pulls[look.area_id].fetched += 1
+        else:
+            pulls[look.area_id].failed[look.ref.scene_id] = str(error)
 
 
 def show_pull(report: PullReport, show: Show) -> int:

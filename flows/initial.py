@@ -1,23 +1,35 @@
 """Make a workspace that can be run at once."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import rasterio
 from pyproj import CRS
 from rasterio.errors import RasterioError
-from shapely.geometry import Polygon, box
+from shapely.geometry import Point, Polygon, box
 
 from aoi.areas import Area
 from aoi.facilities import Facility, FacilityKind
 from aoi.read.vector import areas_frame, facilities_frame
-from flows.config import CONFIG_NAME, Config, FolderSettings, SimulatedSettings, WorkspaceSettings
+from flows.config import (
+    CONFIG_NAME,
+    Config,
+    FolderSettings,
+    PeriodSettings,
+    SentinelHubSettings,
+    SimulatedSettings,
+    StacSettings,
+    WorkspaceSettings,
+)
 from flows.template import default_toml
 from flows.workspace import Workspace, writing
 from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
-from geo.errors import ConfigError
+from geo.errors import ConfigError, SourceError
+from geo.sources.folder.files import find_files
+from geo.sources.sentinelhub import ID_NAME, SECRET_NAME
 from geo.sources.simulated import scenario
 from outputs.layers.geojson import write_geojson
 
@@ -27,7 +39,13 @@ MEANINGS = {
     "areas.geojson": "what is watched: put your own polygons here (any GIS can write them)",
     "facilities.geojson": "what is known: places to which detections are joined",
 }
+SOURCES = ("simulated", "folder", "stac", "sentinelhub")
+"""Where imagery may come from in a new workspace."""
+SAMPLE_NAME = "Sample: replace it by your own"
 SAMPLE_SIDE_M = 2_000.0
+SAMPLE_LON_LAT = (13.402, 52.473)
+"""A former airfield in Berlin, where imagery from the network begins: open ground, and nobody's facility."""
+SAMPLE_PERIOD = timedelta(days=365)
 SIMULATED_SOURCE = "simulated imagery: this place and what happens there are made up"
 
 
@@ -40,13 +58,16 @@ class Made:
     config: Config
 
 
-def make_workspace(folder: Path, *, source: str = "simulated", imagery: Path | None = None) -> Made:
+def make_workspace(
+    folder: Path, *, source: str = "simulated", imagery: Path | None = None, today: date | None = None
+) -> Made:
     """Write settings and a sample watch list into `folder`.
 
     Args:
         folder: New or empty.
-        source: ``simulated`` or ``folder``.
+        source: One of `SOURCES`.
         imagery: The folder of the images, with ``folder``.
+        today: The day from which the period of imagery from the network is counted; None: the day it is.
 
     Raises:
         ConfigError: `folder` is not empty, or `source` and `imagery` do not go together.
@@ -54,11 +75,11 @@ def make_workspace(folder: Path, *, source: str = "simulated", imagery: Path | N
 
     """
     _check_free(folder)
-    config = _config(folder, source=source, imagery=imagery)
+    config = _config(folder, source=source, imagery=imagery, today=today or datetime.now(UTC).date())
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     workspace = Workspace(root=folder.resolve(), config=config)
-    areas, facilities = simulated_watch_list(config) if imagery is None else (folder_areas(imagery), [])
+    areas, facilities = _watch_list(config, imagery)
     write_geojson(workspace.areas_path, areas_frame(areas))
     if workspace.facilities_path:
         write_geojson(workspace.facilities_path, facilities_frame(facilities))
@@ -74,10 +95,31 @@ def hints(made: Made) -> Sequence[str]:
     return (
         f"made a workspace in {made.root}:",
         *(f"  {path.name:<20} {MEANINGS[path.name]}" for path in made.files),
+        *_needed(made.config),
         "next:",
         f"  sitewatch doctor -w {made.root}",
         f"  sitewatch run -w {made.root}",
     )
+
+
+def _needed(config: Config) -> Iterator[str]:
+    """Yield what imagery from the network needs before a run. Secrets are never asked for, nor written down."""
+    settings = config.source
+    if isinstance(settings, SentinelHubSettings):
+        yield f"it needs an account: set {ID_NAME} and {SECRET_NAME} in the environment (never in a file here), then"
+        yield "`sitewatch doctor --online` tries them, and `sitewatch plan` says what a run would cost"
+    if isinstance(settings, StacSettings):
+        yield f"the catalogue {settings.preset} is open to everybody: no account is needed"
+    if isinstance(settings, SentinelHubSettings | StacSettings):
+        yield f"areas.geojson holds a sample, and the period begins on {config.period.first}: change both to your need"
+
+
+def _watch_list(config: Config, imagery: Path | None) -> tuple[list[Area], list[Facility]]:
+    if imagery is not None:
+        return folder_areas(imagery), []
+    if isinstance(config.source, SimulatedSettings):
+        return simulated_watch_list(config)
+    return [Area(area_id="sample", name=SAMPLE_NAME, polygon_4326=_square(Point(SAMPLE_LON_LAT)))], []
 
 
 def simulated_watch_list(config: Config) -> tuple[list[Area], list[Facility]]:
@@ -99,12 +141,12 @@ def simulated_watch_list(config: Config) -> tuple[list[Area], list[Facility]]:
 
 
 def folder_areas(imagery: Path) -> list[Area]:
-    """Return a sample area in the middle of the first image that tells where it lies."""
-    for path in sorted(path for path in imagery.rglob("*") if path.suffix.lower() in SUFFIXES):
-        footprint = _footprint_4326(path)
-        if footprint is not None:
-            return [Area(area_id="sample", name="Sample: replace it by your own", polygon_4326=_middle(footprint))]
-    raise ConfigError(f"{imagery}: expected at least one georeferenced image ({', '.join(sorted(SUFFIXES))})")
+    """Return a sample area in the middle of the first image or cube that tells where it lies."""
+    for footprint in (*_image_footprints(imagery), *_cube_footprints(imagery)):
+        return [Area(area_id="sample", name=SAMPLE_NAME, polygon_4326=_middle(footprint))]
+    raise ConfigError(
+        f"{imagery}: expected at least one georeferenced image ({', '.join(sorted(SUFFIXES))}) or cube (.nc, .zarr)"
+    )
 
 
 def _check_free(folder: Path) -> None:
@@ -116,17 +158,20 @@ def _check_free(folder: Path) -> None:
         raise ConfigError(f"{folder}: expected a new or empty folder; it has files in it")
 
 
-def _config(folder: Path, *, source: str, imagery: Path | None) -> Config:
-    if source not in {"simulated", "folder"}:
-        raise ConfigError(f"--source: expected simulated or folder; got {source!r}")
+def _config(folder: Path, *, source: str, imagery: Path | None, today: date) -> Config:
+    if source not in SOURCES:
+        raise ConfigError(f"--source: expected one of {', '.join(SOURCES)}; got {source!r}")
     if (source == "folder") != (imagery is not None):
         raise ConfigError("--source folder and --imagery PATH go together")
-    if imagery is None:
-        return Config()
-    if not imagery.is_dir():
-        raise ConfigError(f"--imagery {imagery}: no such folder")
     nothing_known = WorkspaceSettings(facilities="")
-    return Config(workspace=nothing_known, source=FolderSettings(path=_shortest(imagery, folder)))
+    if imagery is not None:
+        if not imagery.is_dir():
+            raise ConfigError(f"--imagery {imagery}: no such folder")
+        return Config(workspace=nothing_known, source=FolderSettings(path=_shortest(imagery, folder)))
+    if source == "simulated":
+        return Config()
+    remote = StacSettings(preset="earth-search") if source == "stac" else SentinelHubSettings()
+    return Config(workspace=nothing_known, source=remote, period=PeriodSettings(first=today - SAMPLE_PERIOD))
 
 
 def _shortest(imagery: Path, folder: Path) -> str:
@@ -135,18 +180,40 @@ def _shortest(imagery: Path, folder: Path) -> str:
     return relative if relative.count("..") <= 1 else str(imagery.resolve())
 
 
-def _footprint_4326(path: Path) -> Polygon | None:
+def _image_footprints(imagery: Path) -> Iterator[Polygon]:
+    """Yield the outline of each image that tells it, with as little reading as can be."""
+    for path in sorted(path for path in imagery.rglob("*") if path.suffix.lower() in SUFFIXES):
+        try:
+            with rasterio.open(path) as image:
+                epsg = CRS.from_user_input(image.crs).to_epsg() if image.crs else None
+                if epsg:
+                    yield reproject(box(*image.bounds), from_epsg=epsg, to_epsg=LON_LAT_EPSG)
+        except RasterioError:
+            continue
+
+
+def _cube_footprints(imagery: Path) -> Iterator[Polygon]:
+    """Yield the outlines of the cubes in `imagery`, as the source that will read them understands them.
+
+    Raises:
+        ConfigError: There is nothing that it would read.
+
+    """
     try:
-        with rasterio.open(path) as image:
-            epsg = CRS.from_user_input(image.crs).to_epsg() if image.crs else None
-            return reproject(box(*image.bounds), from_epsg=epsg, to_epsg=LON_LAT_EPSG) if epsg else None
-    except RasterioError:
-        return None
+        files, _ = find_files(imagery)
+    except SourceError as error:
+        raise ConfigError(f"{error}; expected at least one georeferenced image or cube") from error
+    for file in files:
+        yield from (layer.footprint_4326 for layer in file.layers if layer.footprint_4326 is not None)
 
 
 def _middle(footprint_4326: Polygon) -> Polygon:
     """Return a square in the middle of `footprint_4326`, or all of it where it is smaller."""
-    epsg = utm_epsg(footprint_4326)
-    shape_m = reproject(footprint_4326, from_epsg=LON_LAT_EPSG, to_epsg=epsg)
-    square_m = shape_m.centroid.buffer(SAMPLE_SIDE_M / 2, cap_style="square")
-    return reproject(square_m.intersection(shape_m), from_epsg=epsg, to_epsg=LON_LAT_EPSG)
+    return _square(footprint_4326.centroid).intersection(footprint_4326)
+
+
+def _square(middle_4326: Point) -> Polygon:
+    """Return a square of `SAMPLE_SIDE_M` around a place."""
+    epsg = utm_epsg(middle_4326)
+    middle_m = reproject(middle_4326, from_epsg=LON_LAT_EPSG, to_epsg=epsg)
+    return reproject(middle_m.buffer(SAMPLE_SIDE_M / 2, cap_style="square"), from_epsg=epsg, to_epsg=LON_LAT_EPSG)

@@ -3,8 +3,11 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aoi.areas import Area
 from detection.detect import DETECTION_BANDS
@@ -12,8 +15,11 @@ from flows.config import Config
 from geo.choice import Choice, ClearShareSource, join, pick, screen
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
+from geo.masks import MaskParams
+from geo.persistence import CLASSES, PersistenceParams, without_false_clouds
 from geo.scene import Scene, Stack
 from geo.sources.base import ImagerySource, SceneRef
+from outputs.scenes.thumbnail import Thumbnail, thumbnail_of
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +31,33 @@ COPIES = 16
 """How many times the size of a stack is held at the peak of its detection, the stack included: a test measures it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskSettings:
+    """How the masks of the scenes were made, and how they are put right."""
+
+    mask: MaskParams = field(default_factory=MaskParams)
+    persistence: PersistenceParams = field(default_factory=PersistenceParams)
+
+    @classmethod
+    def of(cls, config: Config) -> "MaskSettings":
+        """Return what `config` says; simulated imagery is masked by the defaults."""
+        return cls(mask=getattr(config.source, "mask", MaskParams()), persistence=config.persistence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadScene:
+    """What is kept of a scene beside its part of the stack."""
+
+    scene_id: str
+    is_clear: NDArray[np.bool_]
+    """Shape (y, x)."""
+    is_restored: NDArray[np.bool_]
+    """Shape (y, x): clear again, for what was masked as cloud is a surface."""
+    classes: NDArray[np.uint8] | None
+    """Scene classes, shape (y, x), 0 where there is none; None where the scene has no such layer."""
+    thumbnail: Thumbnail
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Looks:
     """What was read of one area."""
@@ -33,6 +66,8 @@ class Looks:
     """None when there was no imagery."""
     unread: tuple[tuple[SceneRef, str], ...] = ()
     """The scenes that could not be read, and why."""
+    scenes: tuple[ReadScene, ...] = ()
+    """The scenes that were read."""
 
 
 def find_scenes(source: ImagerySource, area: Area, config: Config) -> Sequence[SceneRef]:
@@ -80,8 +115,15 @@ def area_grid(area: Area, config: Config) -> Grid:
     return Grid.around(area.polygon_4326, pixel_m=config.grid.pixel_m, margin_m=config.grid.margin_m)
 
 
-def read_looks(source: ImagerySource, refs: Sequence[SceneRef], grid: Grid, *, area_id: str) -> Looks:
-    """Read `refs` onto `grid`, going on past scenes that are broken.
+def read_looks(
+    source: ImagerySource,
+    refs: Sequence[SceneRef],
+    grid: Grid,
+    *,
+    area_id: str,
+    masks: MaskSettings | None = None,
+) -> Looks:
+    """Read `refs` onto `grid`, going on past scenes that are broken; unmask what was taken for cloud and is none.
 
     Raises:
         SourceUnavailableError: The provider does not answer: nothing is concluded from what is missing.
@@ -95,7 +137,7 @@ def read_looks(source: ImagerySource, refs: Sequence[SceneRef], grid: Grid, *, a
     unread: list[tuple[SceneRef, str]] = []
     for ref in refs:
         try:
-            scenes.append(source.read(ref, grid, bands=bands))
+            scenes.append(source.read(ref, grid, bands=(*bands, CLASSES) if CLASSES in ref.bands else bands))
         except (SourceUnavailableError, QuotaExceededError):
             raise
         except SourceError as error:
@@ -103,7 +145,28 @@ def read_looks(source: ImagerySource, refs: Sequence[SceneRef], grid: Grid, *, a
             unread.append((ref, str(error)))
     if not scenes:
         raise SourceError(f"none of {len(refs)} scenes could be read: {unread[0][1]}")
-    return Looks(stack=_stacked(scenes), unread=tuple(unread))
+    masks = masks or MaskSettings()
+    better = without_false_clouds(scenes, masks.mask, masks.persistence)
+    kept = tuple(_kept(before, after) for before, after in zip(scenes, better, strict=True))
+    return Looks(stack=_stacked([_measured(scene) for scene in better]), unread=tuple(unread), scenes=kept)
+
+
+def _kept(before: Scene, after: Scene) -> ReadScene:
+    classes = after.bands.get(CLASSES)
+    return ReadScene(
+        scene_id=after.scene_id,
+        is_clear=after.is_clear,
+        is_restored=after.is_clear & ~before.is_clear,
+        classes=None if classes is None else np.nan_to_num(classes).astype(np.uint8),
+        thumbnail=thumbnail_of(_measured(after)),
+    )
+
+
+def _measured(scene: Scene) -> Scene:
+    """Return `scene` without its classes, which are no measurement."""
+    if CLASSES not in scene.bands:
+        return scene
+    return replace(scene, bands={name: values for name, values in scene.bands.items() if name != CLASSES})
 
 
 def common_bands(refs: Sequence[SceneRef]) -> tuple[str, ...]:

@@ -4,14 +4,19 @@ What crosses a task's boundary are a path, an id, a time and the outcome's count
 """
 
 # ruff: noqa: E402  # Prefect reads its environment when it is imported
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from flows.environment import clean_gis_environment, prepare_prefect_environment
 
@@ -20,15 +25,22 @@ prepare_prefect_environment()
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.futures import PrefectFuture, wait
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.outcome import AreaOutcome, RunReport, failed
 from flows.pipeline import Job, check_source, watch_area
 from flows.run import run_workspace
-from geo.errors import SourceUnavailableError
+from geo.errors import ConfigError, SourceUnavailableError
 
 RETRY_DELAYS_S = [5.0, 60.0, 300.0]
+ANSWER_S = 10.0
+"""How long a Prefect server may take to say that it is there."""
+GRACE_S = 5.0
+"""How long a run that is asked to end may still take."""
 
 
 def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:  # noqa: ANN401  # Prefect's own types are generic
@@ -65,15 +77,64 @@ def run_flow(root: Path, *, area_ids: Sequence[str] = (), force: bool = False, o
     job = Job.open(root)
     job.chosen(area_ids)
     check_source(job)  # what is wrong from the start needs no server
+    _check_server()
     with _ending_properly():
         return monitor(str(root.resolve()), tuple(area_ids), force=force, over_budget=over_budget)
+
+
+def serve_flow(root: Path, *, cron: str = "", every: timedelta | None = None) -> None:
+    """Let the Prefect server start the flow by a schedule, until this process is stopped; one run at a time.
+
+    Args:
+        root: The workspace's folder.
+        cron: The schedule, as five fields in UTC; or
+        every: the time between two starts.
+
+    Raises:
+        ConfigError, AoiError, SourceError: The workspace is wrong; or there is no server, or no schedule.
+
+    """
+    check_source(Job.open(root))
+    if bool(cron) == bool(every):
+        raise ConfigError("a schedule is either --cron or --every; got " + ("both" if cron else "neither"))
+    try:
+        CronSchedule(cron=cron or "* * * * *")
+    except ValueError as error:
+        raise ConfigError(f"--cron: expected five fields such as '0 6 * * *'; got {cron!r}") from error
+    if PREFECT_API_URL.value() is None:
+        raise ConfigError(
+            "a schedule needs a Prefect server: `prefect server start`, and its address in PREFECT_API_URL"
+        )
+    _check_server()
+    parameters = {"root": str(root.resolve())}
+    monitor.serve(name=root.resolve().name, cron=cron or None, interval=every, parameters=parameters, limit=1)
+
+
+def _check_server() -> None:
+    """Find out whether the user's Prefect server is there, if there is one.
+
+    Raises:
+        ConfigError: It does not answer.
+
+    """
+    url = PREFECT_API_URL.value()
+    if not url:
+        return
+    try:
+        with urlopen(f"{url.rstrip('/')}/health", timeout=ANSWER_S):  # noqa: S310  # the address is the user's own
+            return
+    except HTTPError:
+        return  # an answer all the same
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"PREFECT_API_URL {url}: no Prefect server answers ({type(error).__name__})") from error
 
 
 def _watch_as_tasks(job: Job, area_ids: Sequence[str], *, force: bool, log: Path) -> Iterator[AreaOutcome]:
     """Yield the outcome of each area, each watched by a task of its own."""
     root = str(job.workspace.root)
-    futures = [watch_one.submit(root, area_id, force=force, run=log.stem) for area_id in area_ids]
-    wait(futures)
+    with _ending_soon():
+        futures = [watch_one.submit(root, area_id, force=force, run=log.stem) for area_id in area_ids]
+        wait(futures)
     for area_id, future in zip(area_ids, futures, strict=True):
         yield _outcome(area_id, future)
 
@@ -100,3 +161,35 @@ def _ending_properly() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _ending_soon() -> Iterator[None]:
+    """Let a polite kill end the process soon, even if an area is being watched, which cannot be broken off.
+
+    Prefect puts a handler of its own over that of `_ending_properly` and then waits for the area, which may wait for
+    its provider. The area is given a little time; what it leaves half made, the next run clears away.
+    """
+    if threading.current_thread() is not threading.main_thread():  # elsewhere no signal arrives
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        last_word = threading.Timer(GRACE_S, _end_now, [128 + number])
+        last_word.daemon = True
+        last_word.start()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is leave:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _end_now(code: int) -> None:
+    SubprocessASGIServer().stop()  # the one that this process started, if it did
+    os._exit(code)

@@ -11,8 +11,9 @@ import geopandas as gpd
 from aoi.facilities import Facility
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.scene import Stack
-from outputs.pictures.before_after import BeforeAfter, FacilityMark, draw_before_after
+from outputs.pictures.before_after import draw_before_after
 from outputs.pictures.chips import chip, choose_looks
+from outputs.pictures.contents import BeforeAfter, FacilityMark
 
 MARGIN_M = 250.0
 """How much of the surroundings a picture shows on each side."""
@@ -43,6 +44,11 @@ def draw_pictures(folder: Path, detections: gpd.GeoDataFrame, stack: Stack, surr
 def picture_name(detection_id: str) -> str:
     """Return the name of a detection's picture."""
     return f"{detection_id}.png"
+
+
+def looks_picture_name(area_id: str) -> str:
+    """Return the name of the picture of all scenes of an area."""
+    return f"{area_id}-looks.png"
 
 
 def most_telling(detections: gpd.GeoDataFrame, count: int) -> gpd.GeoDataFrame:

@@ -21,22 +21,35 @@ from detection.detect import Findings, find_changes, no_imagery
 from detection.lifecycle import carry_ids
 from detection.schema import Event, Outcome
 from flows.config import HOW_NOT_WHAT
-from flows.looks import NEWEST, OLDEST, Looks, area_grid, check_memory, choose_scenes, find_scenes, read_looks
+from flows.looks import (
+    NEWEST,
+    OLDEST,
+    Looks,
+    MaskSettings,
+    area_grid,
+    check_memory,
+    choose_scenes,
+    find_scenes,
+    read_looks,
+)
 from flows.outcome import AreaOutcome, State, failed
-from flows.pictures import Surroundings, draw_pictures, most_telling
+from flows.pictures import Surroundings, credit_line, draw_pictures, looks_picture_name, most_telling
 from flows.plan import Action, Inputs, Step, decide, digest
 from flows.product import PICTURES_NAME, Product, Record, find_product, new_product, seal, write_layers
+from flows.scenes import scene_rows, tiles
 from flows.sources import make_source
 from flows.version import code_version
 from flows.workspace import Workspace
 from geo.choice import Choice
-from geo.crs import LON_LAT_EPSG, reproject
-from geo.errors import ConfigError
+from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
+from geo.errors import AoiError, ConfigError
 from geo.grid import Grid
 from geo.scene import Stack
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.ledger import spending_on
 from outputs.risk.join import join_facilities
+from outputs.scenes.picture import Overview, draw_overview
+from outputs.scenes.table import SCENES_NAME, SceneRow, write_scenes
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +76,8 @@ class Job:
         areas = {area.area_id: area for area in read_areas(workspace.areas_path)}
         if not areas:
             raise ConfigError(f"{workspace.areas_path}: expected at least one area; found none")
+        for area in areas.values():
+            check_place(area)
         facilities = read_facilities(workspace.facilities_path) if workspace.facilities_path else ()
         return cls(workspace=workspace, areas=areas, facilities=facilities, source=make_source(workspace))
 
@@ -78,6 +93,19 @@ class Job:
                 known = ", ".join(list(self.areas)[:10])
                 raise ConfigError(f"no area is called {area_id!r}; {self.workspace.areas_path} has: {known}")
         return [area_id for area_id in self.areas if area_id in area_ids or not area_ids]
+
+
+def check_place(area: Area) -> None:
+    """Refuse an area near a pole, where there is no grid to bring imagery onto.
+
+    Raises:
+        AoiError: With the area and where it lies.
+
+    """
+    try:
+        utm_epsg(area.polygon_4326)
+    except ValueError as error:
+        raise AoiError(f"area {area.area_id}: {error}") from error
 
 
 def check_source(job: Job) -> None:
@@ -138,6 +166,7 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
         "source": config.source.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)),
         "pictures": config.limits.pictures,
         "scenes": asdict(config.scenes),
+        "persistence": asdict(config.persistence),
     }
     places = facilities_near(job, area)
     return Inputs(
@@ -183,12 +212,15 @@ def _make(job: Job, area: Area, choice: Choice, *, step: Step, before: Product |
     config = job.workspace.config
     grid = area_grid(area, config)
     check_memory(area.area_id, choice.chosen, grid, limit_mb=config.limits.memory_mb)
-    looks = read_looks(job.source, choice.chosen, grid, area_id=area.area_id)
+    looks = read_looks(job.source, choice.chosen, grid, area_id=area.area_id, masks=MaskSettings.of(config))
     found = _with_not_seen(_findings(job, area, looks, grid=grid), looks, choice)
     detections = carry_ids(found.detections, _earlier_detections(before))
     area_dir = job.workspace.area_dir(area.area_id)
     with new_product(area_dir, step.inputs.key) as unfinished:
         write_layers(unfinished, detections, found.coverage)
+        rows = scene_rows(area.area_id, choice, looks, found, grid.is_inside(area.polygon_4326))
+        write_scenes(unfinished / SCENES_NAME, rows)
+        _draw_looks(job, area, rows, looks, unfinished / PICTURES_NAME)
         if found.registered is not None:
             _draw(job, area, detections, found.registered, unfinished / PICTURES_NAME)
         seal(unfinished, _record(step, looks, detections, found.coverage))
@@ -204,15 +236,27 @@ def _draw(job: Job, area: Area, detections: gpd.GeoDataFrame, stack: Stack, fold
     draw_pictures(folder, shown, stack, surroundings)
 
 
+def _draw_looks(job: Job, area: Area, rows: Sequence[SceneRow], looks: Looks, folder: Path) -> None:
+    """Draw the picture of all scenes, if there are any and pictures are wanted."""
+    if not rows or job.workspace.config.limits.pictures == 0:
+        return
+    credit = credit_line(job.source.credit, {row.observed_at.year for row in rows})
+    overview = Overview(area_name=area.name, tiles=tuple(tiles(rows, looks)), credit=credit)
+    draw_overview(folder / looks_picture_name(area.area_id), overview)
+
+
 def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid) -> Findings:
     """Return the detections, joined to the facilities, and the coverage row."""
     config = job.workspace.config
     if looks.stack is None:
         period = (config.period.first, config.period.last)
-        return no_imagery(area.area_id, grid, config.detection, period=period)
-    found = find_changes(looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection)
+        found = no_imagery(area.area_id, grid, config.detection, period=period)
+    else:
+        found = find_changes(looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection)
     joined = join_facilities(found.detections, facilities_near(job, area), config.join)
-    return replace(found, detections=wanted(joined, area))
+    # What is said of an area holds inside its own outline, not in the surroundings that were read with it.
+    outline_m = reproject(area.polygon_4326, from_epsg=LON_LAT_EPSG, to_epsg=grid.epsg)
+    return replace(found, detections=wanted(joined, area), coverage=found.coverage.set_geometry([outline_m]))
 
 
 def wanted(detections: gpd.GeoDataFrame, area: Area) -> gpd.GeoDataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 from aoi.read.vector import areas_frame, facilities_frame
 from detection.schema import as_coverage, as_detections, no_detections
 from flows.outcome import NO_PRODUCT, AreaOutcome, RunReport
-from flows.pictures import credit_line
+from flows.pictures import credit_line, looks_picture_name
 from flows.pipeline import Job
 from flows.plan import run_id
 from flows.product import PICTURES_NAME, Product, find_product
@@ -25,6 +25,7 @@ from geo.crs import LON_LAT_EPSG
 from outputs.evidence.manifest import RunRecord, write_manifest
 from outputs.layers.geojson import write_geojson
 from outputs.layers.geopackage import write_geopackage
+from outputs.scenes.table import SCENES_NAME, join_scenes
 from outputs.site.summary import RunSummary, write_summary
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ def _fill(
     write_geojson(folder / "detections.geojson", summary.detections, credit=summary.credit)
     write_geojson(folder / "coverage.geojson", summary.coverage, credit=summary.credit)
     _copy_pictures(folder / PICTURES_NAME, products.values())
+    join_scenes(folder / SCENES_NAME, [one.folder / SCENES_NAME for one in products.values()])
     write_summary(folder / "summary.html", summary)
     document = {"products": keys_of(products), "areas": [one.as_json() for one in outcomes]}
     with writing(folder / RUN_NAME):
@@ -139,6 +141,12 @@ def _summary(
         facilities=facilities_frame(job.facilities),
         failures=tuple((one.area_id, one.reason) for one in outcomes if one.state in NO_PRODUCT),
         pictures=pictures,
+        scenes=SCENES_NAME,
+        looks_pictures={
+            area_id: pictures[stem]
+            for area_id in products
+            if (stem := looks_picture_name(area_id).removesuffix(".png")) in pictures
+        },
         credit=credit_line(job.source.credit, {year for one in products.values() for year in one.record.years}),
         version=sitewatch_version(),
         settings_hash=job.workspace.config.detection.settings_hash,

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Protocol
 
-from flows.cost import check_budget
+from flows.config import SentinelHubSettings
+from flows.cost import check_budget, plan_run
 from flows.outcome import AreaOutcome, RunReport, failed, not_started
 from flows.pipeline import Job, check_source, watch_or_fail
+from flows.prefetch import prefetch
 from flows.publish import publish
+from flows.sources import is_kept
 from flows.version import PACKAGES
 from flows.workspace import Workspace, locked, writing
 
@@ -65,18 +69,33 @@ def run_workspace(  # noqa: PLR0913  # what is optional is named
     job = Job.open(root)
     chosen = job.chosen(area_ids)
     check_source(job)
-    if not over_budget:
-        check_budget(job, chosen, force=force)
+    if not over_budget and isinstance(job.workspace.config.source, SentinelHubSettings):
+        check_budget(plan_run(job, chosen, force=force))
     started = datetime.now(UTC)
     with locked(job.workspace), logged(job.workspace, started) as log:
+        _check_keeping(job)
         if listener:
             listener.start(len(chosen))
+        prefetch(job, chosen, force=force)
         outcomes = []
         for outcome in (watch_all or _watch_all)(job, chosen, force=force, log=log):
             outcomes.append(outcome)
             if listener:
                 listener.step(f"{outcome.area_id}: {outcome.state}")
         return publish(job, in_order(outcomes, chosen), started=started, force=force)
+
+
+def _check_keeping(job: Job) -> None:
+    """Find out whether what is read can be kept, before anything is asked for.
+
+    Raises:
+        OutputError: It cannot.
+
+    """
+    if is_kept(job.workspace):
+        with writing(job.workspace.imagery_dir):
+            job.workspace.imagery_dir.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=job.workspace.imagery_dir).close()
 
 
 def in_order(outcomes: Sequence[AreaOutcome], area_ids: Sequence[str]) -> tuple[AreaOutcome, ...]:

@@ -17,7 +17,7 @@ from geo.sources.stac import PRESETS, StacOptions, StacSource
 
 LOCAL_KINDS = frozenset({"folder", "simulated"})
 """Kinds of sources that ask nobody: nothing is gained by keeping a second copy."""
-NO_PIXEL = frozenset({"credit", "max_cloud_share"})
+NO_PIXEL = frozenset({"credit"})
 """Settings that change a product, but not the pixels of any scene: what is kept stays good."""
 
 
@@ -35,9 +35,13 @@ def make_source(workspace: Workspace) -> ImagerySource:
 def is_kept(workspace: Workspace) -> bool:
     """Say whether what is read is kept in the workspace: by default, what comes over the network."""
     wanted = workspace.config.cache.enabled
+    return not is_local(workspace) if wanted == "auto" else wanted
+
+
+def is_local(workspace: Workspace) -> bool:
+    """Say whether the imagery lies on this disk or is made up: to look at it costs nothing."""
     source = workspace.config.source
-    is_local = source.kind in LOCAL_KINDS or (isinstance(source, StacSettings) and bool(source.path))
-    return not is_local if wanted == "auto" else wanted
+    return source.kind in LOCAL_KINDS or (isinstance(source, StacSettings) and bool(source.path))
 
 
 def _keeping(workspace: Workspace, source: ImagerySource) -> ImagerySource:
@@ -77,7 +81,6 @@ def stac_source(root: Path, settings: StacSettings) -> StacSource:
         replace(
             known,
             collection=settings.collection or known.collection,
-            max_cloud_share=settings.max_cloud_share,
             credit=settings.credit or known.credit,
             mask=settings.mask,
             timeout_s=settings.timeout_s,

@@ -2,27 +2,35 @@
 
 Sentinel-2 dates lie up to 1.3 pixels apart in older processing, a third of a pixel in newer. A shift of half a
 pixel along a roof's edge looks like a change, so it is measured on what stays: the edges of fields, roads and
-buildings, by phase correlation of gradient images (Guizar-Sicairos et al. 2008, doi:10.1364/OL.33.000156, as
-`skimage.registration.phase_cross_correlation`).
+buildings, by cross-correlation of gradient images, refined by a matrix multiplication around its peak
+(Guizar-Sicairos et al. 2008, doi:10.1364/OL.33.000156).
 """
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, floor
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.registration import phase_cross_correlation
 
 from geo.scene import Stack
 
 logger = logging.getLogger(__name__)
 
-_UPSAMPLE = 50
+_REFINEMENTS = ((0.1, 7), (0.01, 10))
+"""Step and reach, in steps, of the looks around the peak: in pixels, 0.7 around a whole pixel, then 0.1 around that."""
 _MIN_SIDE_PX = 32
 _EDGE_CAP = 3.0
 """Edges stronger than this many standard deviations count no more: one glaring roof must not decide alone."""
+_REFERENCE_DATES = 9
+"""So many of the clearest dates make the reference: more would cost more and not make it much sharper."""
+_ENOUGH_FOR_A_REFERENCE = 3
+_SPLINE_REACH_PX = 12
+"""So far an edge is felt in a cubic spline, to rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +49,24 @@ class CoregisterParams:
 
 
 def coregister(stack: Stack, params: CoregisterParams | None = None) -> Stack:
-    """Move each date of `stack` onto its clearest date.
+    """Move each date of `stack` onto the ground of its clearest date.
+
+    In two passes: each date is measured against the clearest one; then the structure of the clearest dates, moved by
+    that, gives a reference that has neither clouds nor the noise of one date, and all dates are measured against it.
+    Only structure images are moved in between: each pixel of the stack is resampled once.
 
     A date whose shift cannot be measured is moved by the median of the others: what they have in common is the
     clearest date's own error.
 
     Returns:
-        A stack whose `shifts_px` (time, 2) hold the measured shifts (down, right); NaN where none is believed.
+        A stack whose `shifts_px` (time, 2) hold the measured shifts (down, right), those of the clearest date 0;
+        NaN where none is believed.
 
     """
     params = params or CoregisterParams()
     values = stack.values
-    reference = _clearest(stack.is_clear)
-    target = structure_images(values[reference])
-    shifts_px = np.full((len(values), 2), np.nan)
-    for index, date_values in enumerate(values):
-        measured = (0.0, 0.0) if index == reference else estimate_shift(target, structure_images(date_values), params)
-        shifts_px[index] = (np.nan, np.nan) if measured is None else measured
+    is_clear = stack.is_clear
+    shifts_px = _measured([structure_images(date_values) for date_values in values], is_clear, params)
     usual = np.nanmedian(shifts_px, axis=0)
     for index, shift_px in enumerate(shifts_px):
         down, right = shift_px if np.isfinite(shift_px).all() else usual
@@ -101,16 +110,14 @@ def estimate_shift(
     is_seen = np.isfinite(target[0]) & np.isfinite(moving[0])
     if min(is_seen.shape) < _MIN_SIDE_PX or is_seen.mean() < params.min_clear_share:
         return None
-    window = np.outer(np.hanning(is_seen.shape[0]), np.hanning(is_seen.shape[1]))
+    window = _window(is_seen.shape)
     pairs = [
         (_windowed(first, is_seen, window), _windowed(second, is_seen, window))
         for first, second in zip(target, moving, strict=True)
     ]
     if not all(image.any() for pair in pairs for image in pair):
         return None
-    answers = np.array(
-        [phase_cross_correlation(*pair, upsample_factor=_UPSAMPLE, normalization=None)[0] for pair in pairs]
-    )
+    answers = np.array([_peak_shift(*pair) for pair in pairs])
     down, right = answers.mean(axis=0)
     is_believable = (
         np.ptp(answers, axis=0).max() <= params.max_disagreement_px
@@ -126,13 +133,105 @@ def moved(values: NDArray[np.float32], shift_px: tuple[float, float]) -> NDArray
     """
     if shift_px == (0.0, 0.0):
         return values
-    result = np.empty_like(values)
-    for index, band in enumerate(values):
-        is_seen = np.isfinite(band)
-        filled = np.where(is_seen, band, np.median(band[is_seen]) if is_seen.any() else 0)
-        seen_share = ndimage.shift(is_seen.astype(np.float32), shift_px, order=1, cval=0.0)
-        shifted = ndimage.shift(filled, shift_px, order=3, mode="nearest")
-        result[index] = np.where(seen_share > 0.999, shifted, np.nan)  # noqa: PLR2004 - one, but for rounding
+    is_seen = np.isfinite(values)
+    middles = [np.median(band[seen]) if seen.any() else 0 for band, seen in zip(values, is_seen, strict=True)]
+    filled = np.where(is_seen, values, np.array(middles, dtype=np.float32)[:, None, None])
+    shifted = _spline_moved(filled, shift_px)
+    has_one_mask = bool((is_seen == is_seen[:1]).all())
+    masks = is_seen[:1] if has_one_mask else is_seen
+    seen_share = np.stack([ndimage.shift(mask.astype(np.float32), shift_px, order=1, cval=0.0) for mask in masks])
+    return np.where(seen_share > 0.999, shifted, np.float32(np.nan))  # noqa: PLR2004 - one, but for rounding
+
+
+def _measured(
+    images: Sequence[Sequence[NDArray[np.float32]]], is_clear: NDArray[np.bool_], params: CoregisterParams
+) -> NDArray[np.float64]:
+    """Return the shift of each date, shape (time, 2), from its structure images; NaN where none is believed."""
+    clearest = _clearest(is_clear)
+    first = _shifts_onto(images[clearest], images, params)
+    first[clearest] = 0
+    believed = np.flatnonzero(np.isfinite(first).all(axis=1))
+    if len(believed) < _ENOUGH_FOR_A_REFERENCE:
+        return first
+    best = believed[np.argsort(-is_clear[believed].mean(axis=(1, 2)), kind="stable")[:_REFERENCE_DATES]]
+    aligned = [moved(np.stack(images[index]), (float(first[index, 0]), float(first[index, 1]))) for index in best]
+    second = _shifts_onto(_median_of_seen(np.stack(aligned)), images, params)
+    if np.isnan(second[clearest]).any():
+        return first
+    second -= second[clearest]
+    return np.where(np.isfinite(second), second, first)
+
+
+def _shifts_onto(
+    target: Sequence[NDArray[np.float32]],
+    images: Sequence[Sequence[NDArray[np.float32]]],
+    params: CoregisterParams,
+) -> NDArray[np.float64]:
+    found = [estimate_shift(target, moving, params) for moving in images]
+    return np.array([(np.nan, np.nan) if shift_px is None else shift_px for shift_px in found])
+
+
+def _median_of_seen(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return the median over dates of images, shape (date, half, y, x), of what was seen; NaN where nothing was."""
+    ordered = np.sort(images, axis=0)  # NaN goes last
+    middle = np.maximum(np.isfinite(images).sum(axis=0) - 1, 0)
+    low, high = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in (middle // 2, (middle + 1) // 2))
+    return list((low + high) / 2)
+
+
+def _peak_shift(target: NDArray[np.float64], moving: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the shift (down, right) of `moving` at which both images of one shape agree best."""
+    cross = scipy.fft.rfft2(target) * np.conj(scipy.fft.rfft2(moving))
+    agreement = scipy.fft.irfft2(cross, s=target.shape)
+    peak = np.unravel_index(int(np.argmax(agreement)), target.shape)
+    width = target.shape[1]
+    coarse = [
+        place - size if place > size // 2 else place for place, size in zip(map(int, peak), target.shape, strict=True)
+    ]
+    place = np.array(coarse, dtype=np.float64)
+    for step, reach in _REFINEMENTS:
+        steps = step * np.arange(-reach, reach + 1)
+        place = _best_place(cross, place[0] + steps, place[1] + steps, width=width)
+    return (float(place[0]), float(place[1]))
+
+
+def _best_place(
+    cross: NDArray[np.complex128], down: NDArray[np.float64], right: NDArray[np.float64], *, width: int
+) -> NDArray[np.float64]:
+    """Return which of the shifts ``down`` x ``right`` agrees best, from the half spectrum `cross`."""
+    rows = np.exp(2j * np.pi * np.outer(down, scipy.fft.fftfreq(len(cross))))
+    columns = np.exp(2j * np.pi * np.outer(scipy.fft.rfftfreq(width), right))
+    columns[1 : (width + 1) // 2] *= 2  # the other half, which a real image's transform leaves out, mirrors this one
+    # einsum, for matrices as small as these wake the threads of a linear algebra library for nothing
+    agreement = np.einsum("sl,lt->st", np.einsum("sk,kl->sl", rows, cross), columns).real
+    best = np.unravel_index(int(np.argmax(agreement)), agreement.shape)
+    return np.array([down[best[0]], right[best[1]]])
+
+
+def _spline_moved(images: NDArray[np.float32], shift_px: tuple[float, float]) -> NDArray[np.float32]:
+    """Move images without gaps, shape (image, y, x), by cubic splines, one axis after the other; edges go on."""
+    for axis, shift in ((1, shift_px[0]), (2, shift_px[1])):
+        images = _spline_moved_along(images, shift, axis=axis)
+    return images
+
+
+def _spline_moved_along(images: NDArray[np.float32], shift: float, *, axis: int) -> NDArray[np.float32]:
+    whole = floor(-shift)
+    part = -shift - whole
+    rim = _SPLINE_REACH_PX + ceil(abs(shift)) + 2
+    padding = [(rim, rim) if this == axis else (0, 0) for this in range(images.ndim)]
+    padded = np.pad(images, padding, mode="edge")
+    knots = ndimage.spline_filter1d(padded, order=3, axis=axis, output=np.float32, mode="mirror")
+    weights = (
+        (1 - part) ** 3 / 6,
+        (3 * part**3 - 6 * part**2 + 4) / 6,
+        (-3 * part**3 + 3 * part**2 + 3 * part + 1) / 6,
+        part**3 / 6,
+    )
+    result = np.zeros_like(images)
+    for offset, weight in zip(range(-1, 3), weights, strict=True):
+        begin = rim + whole + offset
+        result += np.float32(weight) * np.take(knots, range(begin, begin + images.shape[axis]), axis=axis)
     return result
 
 
@@ -162,3 +261,8 @@ def _windowed(
     flat = np.zeros(image.shape)
     flat[is_seen] = np.minimum(edges, _EDGE_CAP * edges.std())
     return flat * window
+
+
+@lru_cache(maxsize=8)
+def _window(shape: tuple[int, int]) -> NDArray[np.float64]:
+    return np.outer(np.hanning(shape[0]), np.hanning(shape[1]))

@@ -50,6 +50,7 @@ def _utm_zone(lon: float, lat: float) -> int:
     return min(int((lon + 180) // 6) + 1, 60)
 
 
+@lru_cache(maxsize=256)
 def is_metric(epsg: int) -> bool:
     """Say whether `epsg` is a projected CRS whose axes are in metres."""
     crs = CRS.from_epsg(epsg)

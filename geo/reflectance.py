@@ -69,7 +69,8 @@ def to_reflectance(numbers: NDArray[np.float32], scaling: Scaling) -> NDArray[np
 
     Values below zero and saturated ones stay what they are (see the module).
     """
-    values = numbers * np.float32(scaling.scale) + np.float32(scaling.offset)
+    values = numbers * np.float32(scaling.scale)
+    values += np.float32(scaling.offset)
     if not isnan(scaling.nodata):
         values[numbers == np.float32(scaling.nodata)] = np.nan
     return values

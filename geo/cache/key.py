@@ -45,7 +45,12 @@ class Place:
 def entry_name(key: SceneKey, grid: Grid, bands: Sequence[str]) -> str:
     """Return the name, without suffix, of the files of an entry: it changes with everything that the pixels hang on."""
     facts = {**asdict(key), "bands": list(bands), "scaling": SCALING_VERSION}
-    return f"{_digest(asdict(grid), 8)}-{_digest({**facts, 'grid': asdict(grid)}, 16)}"
+    return f"{grid_prefix(grid)}{_digest({**facts, 'grid': asdict(grid)}, 16)}"
+
+
+def grid_prefix(grid: Grid) -> str:
+    """Return how the names of all entries on exactly `grid` begin."""
+    return f"{_digest(asdict(grid), 8)}-"
 
 
 def place_in(inner: Grid, outer: Grid) -> Place | None:

@@ -6,8 +6,9 @@ carries its name and its scale and offset, so that any GIS shows reflectance.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf, isnan
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,11 @@ _STEPS_PER_UNIT = 10_000
 _LOWEST_STEP = -1_001
 """The step that number 0, which stands for NaN, would be: reflectance from -0.1 on fits above it."""
 _MOST = np.iinfo(np.uint16).max
+_SMALL_BLOCK_PX, _BLOCK_PX = 128, 256
 _LAYOUT = {
     "driver": "COG",
     "compress": "deflate",
     "predictor": "yes",
-    "blocksize": 256,
     "overviews": "auto",
     "overview_resampling": "nearest",
     "num_threads": 1,
@@ -90,7 +91,7 @@ def write_scene(scene: Scene, path: Path, coding: Coding) -> None:
             image.descriptions = tuple(code.name for code in coding.bands)
             image.scales = tuple(1 / code.steps for code in coding.bands)
             image.offsets = tuple(code.first_step / code.steps for code in coding.bands)
-        copy_raster(memory.name, path, **_LAYOUT)
+        copy_raster(memory.name, path, blocksize=_block_px(grid), **_LAYOUT)
 
 
 def read_bands(
@@ -114,26 +115,44 @@ def checksum(path: Path) -> str:
 
 def _first_step(layers: Sequence[NDArray[np.float32]]) -> int | None:
     """Return the step that number 0 stands for, so that all values fit above it; None if they cannot."""
-    if any(np.isinf(values).any() for values in layers):
+    lows = [float(np.fmin.reduce(values, axis=None)) for values in layers]  # no copies: a layer may be large
+    highs = [float(np.fmax.reduce(values, axis=None)) for values in layers]
+    lowest = min((low for low in lows if not isnan(low)), default=0.0)
+    highest = max((high for high in highs if not isnan(high)), default=0.0)
+    if isinf(lowest) or isinf(highest):
         return None
-    seen = [values[~np.isnan(values)] for values in layers]
-    lowest = min((float(values.min()) for values in seen if values.size), default=0.0)
-    highest = max((float(values.max()) for values in seen if values.size), default=0.0)
     first_step = min(_LOWEST_STEP, round(lowest * _STEPS_PER_UNIT) - 1)
     if round(highest * _STEPS_PER_UNIT) - first_step > _MOST:  # saturated: at the cost of what lies below zero
         first_step = round(lowest * _STEPS_PER_UNIT) - 1
     return first_step if round(highest * _STEPS_PER_UNIT) - first_step <= _MOST else None
 
 
+def _block_px(grid: Grid) -> int:
+    """Return the side of a block: the smaller one for small images, for the rest of a block is filled up."""
+    return _SMALL_BLOCK_PX if max(grid.shape) <= _SMALL_BLOCK_PX else _BLOCK_PX
+
+
 def _encoded(values: NDArray[np.float32], code: BandCode, dtype: str) -> NDArray[np.generic]:
     if dtype == "float32":
         return values.astype(np.float32)
-    numbers = np.round(values.astype(np.float64) * code.steps) - code.first_step
-    return np.where(np.isnan(values), 0, numbers).astype(np.uint16)
+    numbers = np.empty(values.shape, dtype=np.uint16)
+    for rows in _strips(len(values)):
+        part = np.round(values[rows].astype(np.float64) * code.steps) - code.first_step
+        numbers[rows] = np.where(np.isnan(part), 0, part).astype(np.uint16)
+    return numbers
 
 
 def _decoded(numbers: NDArray[np.generic], code: BandCode) -> NDArray[np.float32]:
     if numbers.dtype.kind == "f":
         return numbers.astype(np.float32)
-    values = (numbers.astype(np.float64) + code.first_step) / code.steps
-    return np.where(numbers == 0, np.nan, values).astype(np.float32)
+    values = np.empty(numbers.shape, dtype=np.float32)
+    for rows in _strips(len(values)):
+        part = (numbers[rows].astype(np.float64) + code.first_step) / code.steps
+        values[rows] = np.where(numbers[rows] == 0, np.nan, part)
+    return values
+
+
+def _strips(height_px: int) -> Iterator[slice]:
+    """Yield the rows by strips, so that what is computed on the way takes little memory."""
+    for first in range(0, height_px, _BLOCK_PX):
+        yield slice(first, first + _BLOCK_PX)

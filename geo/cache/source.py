@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import date
+from typing import Protocol, runtime_checkable
 
 from shapely.geometry.base import BaseGeometry
 
@@ -10,11 +11,21 @@ from geo.cache.key import SceneKey
 from geo.cache.raster import CLASSES
 from geo.cache.store import DamagedEntryError, ImageStore
 from geo.choice import ClearShareSource
+from geo.errors import SourceError
 from geo.grid import Grid
 from geo.scene import Scene
 from geo.sources.base import ImagerySource, SceneRef
 
 logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class JointSource(Protocol):
+    """A source that can be asked once for several grids, where that is cheaper."""
+
+    def read_together(self, ref: SceneRef, grids: Sequence[Grid], *, bands: Sequence[str]) -> Sequence[Scene]:
+        """Return `ref` on each of `grids`, each as `read` would return it."""
+        ...
 
 
 class CachedSource:
@@ -78,9 +89,36 @@ class CachedSource:
             kept = self._kept(key, grid, bands, drop_damaged=True)  # another process may have fetched it meanwhile
             if kept is not None:
                 return kept
-            scene = self.inner.read(ref, grid, bands=self._bands_to_ask(ref, grid, bands))
-            entry = self.store.put(key, scene)
-            return self.store.load(entry, grid, bands)
+            entry = self.store.put(key, self.inner.read(ref, grid, bands=self._bands_to_ask(ref, grid, bands)))
+            return self.store.load(entry, grid, bands)  # the scene that was read is not held meanwhile
+
+    @property
+    def can_fetch_together(self) -> bool:
+        """Whether `fetch_together` can be used."""
+        return isinstance(self.inner, JointSource)
+
+    def fetch_together(self, ref: SceneRef, grids: Sequence[Grid], *, bands: Sequence[str]) -> None:
+        """Keep `ref` on each of `grids`, asking `inner` once for those that are not kept yet.
+
+        Each grid gets an entry of its own, the same that a read of it alone would have made.
+
+        Raises:
+            SourceError: As `inner` does; or it cannot be asked for several grids at once.
+            OutputError: The store cannot be written.
+
+        """
+        if not isinstance(self.inner, JointSource):
+            raise SourceError(f"{self._name}: cannot be asked for several areas at once")
+        key = self._key(ref)
+        with self.store.locked(key):
+            missing = [grid for grid in dict.fromkeys(grids) if not self.has(ref, grid, bands=bands)]
+            asked = dict.fromkeys(band for grid in missing for band in self._bands_to_ask(ref, grid, bands))
+            for scene in self.inner.read_together(ref, missing, bands=tuple(asked)) if missing else ():
+                self.store.put(key, scene)
+
+    def known_clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
+        """Return what `clear_share` returns, if nobody has to be asked for it; None otherwise."""
+        return self.store.clear_share(self._key(ref), grid)
 
     def clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
         """Return the share (0-1) of `grid` that was clearly seen, asking `inner` once; None where it cannot tell."""
@@ -118,8 +156,8 @@ class CachedSource:
     def _bands_to_ask(self, ref: SceneRef, grid: Grid, bands: Sequence[str]) -> tuple[str, ...]:
         """Return `bands`, the classes, and what is kept of the same grid, so that one entry holds it all."""
         key = self._key(ref)
-        before = [entry.facts for entry in self.store.of_scene(key) if entry.facts.key == key]
-        known = [band for facts in before if facts.grid == grid for band in facts.bands]
+        before = [entry.facts for entry in self.store.on_grid(key, grid)]
+        known = [band for facts in before if facts.key == key for band in facts.bands]
         classes = [CLASSES] if CLASSES in ref.bands else []
         return tuple(dict.fromkeys([*bands, *known, *classes]))
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from rasterio.errors import RasterioError
 
 from geo.atomic import atomic_file
 from geo.cache.item import Facts, facts_of, from_item, to_item
-from geo.cache.key import SceneKey, baseline_order, entry_name, place_in
+from geo.cache.key import SceneKey, baseline_order, entry_name, grid_prefix, place_in
 from geo.cache.raster import CLEAR, checksum, coding_of, read_bands, write_scene
 from geo.errors import OutputError
 from geo.grid import Grid
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 _LOCKS = 256
 """How many locks there are: few files, and two scenes rarely wait for each other."""
 _CLEAR_PREFIX = "clear-"
+_MOST_ITEMS = 10_000
+"""So many items are remembered: some 20 MB."""
 
 
 class DamagedEntryError(Exception):
@@ -74,26 +77,34 @@ class ImageStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._read: dict[Path, tuple[tuple[int, ...], Facts]] = {}
 
     def find(self, key: SceneKey, grid: Grid, bands: Sequence[str]) -> Entry | None:
         """Return a kept version of exactly this scene that holds `bands` and all pixels of `grid`, or None."""
-        fitting = [
-            entry
-            for entry in self.of_scene(key)
-            if entry.facts.key == key
-            and set(bands) <= set(entry.facts.bands)
-            and place_in(grid, entry.facts.grid) is not None
-        ]
-        return min(fitting, key=lambda entry: (entry.facts.grid.shape, len(entry.facts.bands)), default=None)
+        for look in (partial(self.on_grid, key, grid), partial(self.of_scene, key)):  # mostly it is the same grid
+            fitting = [
+                entry
+                for entry in look()
+                if entry.facts.key == key
+                and set(bands) <= set(entry.facts.bands)
+                and place_in(grid, entry.facts.grid) is not None
+            ]
+            if fitting:
+                return min(fitting, key=lambda entry: (entry.facts.grid.shape, len(entry.facts.bands)))
+        return None
 
     def of_scene(self, key: SceneKey) -> list[Entry]:
         """Return everything kept of a scene, whatever its version, bands and grid."""
-        return _entries_in(self.root / key.folder)
+        return self._entries_in(self.root / key.folder)
+
+    def on_grid(self, key: SceneKey, grid: Grid) -> list[Entry]:
+        """Return everything kept of a scene on exactly `grid`, whatever its version and bands."""
+        return self._entries_in(self.root / key.folder, begin=grid_prefix(grid))
 
     def entries(self) -> Iterator[Entry]:
         """Yield everything that is kept, in order of path."""
         for folder in sorted(self.root.glob("[!.]*/*")):
-            yield from _entries_in(folder)
+            yield from self._entries_in(folder)
 
     def load(self, entry: Entry, grid: Grid, bands: Sequence[str]) -> Scene:
         """Return `bands` of an entry on `grid`, which must lie in the entry's.
@@ -162,15 +173,16 @@ class ImageStore:
             file = (checksum(part), part.stat().st_size)
         facts = facts_of(scene, key, coding, file=file, fetched_at=datetime.now(UTC))
         entry = Entry(item_path=path.with_suffix(".json"), facts=facts, last_read_at=facts.fetched_at)
-        _write_item(entry)
+        self._write_item(entry)
         for other in self.of_scene(key):
             if takes_place_of(entry, other):
-                _write_item(replace(other, facts=replace(other.facts, superseded_by=name)))
+                self._write_item(replace(other, facts=replace(other.facts, superseded_by=name)))
         return entry
 
     def drop(self, entry: Entry) -> None:
         """Remove an entry: its item first, so that no reader takes what is left for whole."""
         entry.item_path.unlink(missing_ok=True)
+        self._read.pop(entry.item_path, None)
         entry.image_path.unlink(missing_ok=True)
         with suppress(OSError):  # others may be kept beside it
             entry.item_path.parent.rmdir()
@@ -211,6 +223,36 @@ class ImageStore:
         images = [path for path in self.root.glob("[!.]*/*/[!.]*.tif") if not path.with_suffix(".json").exists()]
         return sorted([*images, *self.root.glob("[!.]*/*/.*.tmp-*")])
 
+    def _entries_in(self, folder: Path, *, begin: str = "") -> list[Entry]:
+        """Return the entries whose names begin so; an item that cannot be read is none, and is fetched again."""
+        entries = []
+        for path in _item_paths(folder, begin):
+            try:
+                state = path.stat()
+                facts = self._facts_in(path, (state.st_mtime_ns, state.st_ino, state.st_size))
+            except (OSError, ValueError) as error:
+                logger.warning("%s: not usable, as if it were not there: %s", path, error)
+                continue
+            read_at = datetime.fromtimestamp(state.st_mtime, tz=UTC)
+            entries.append(Entry(item_path=path, facts=facts, last_read_at=read_at))
+        return entries
+
+    def _facts_in(self, path: Path, state: tuple[int, ...]) -> Facts:
+        """Return what an item says, read once while the file stays the same: a scene may show hundreds of areas."""
+        known = self._read.get(path)
+        if known is not None and known[0] == state:
+            return known[1]
+        facts = from_item(path.read_text(encoding="utf-8"))
+        if len(self._read) >= _MOST_ITEMS:
+            self._read.clear()
+        self._read[path] = (state, facts)
+        return facts
+
+    def _write_item(self, entry: Entry) -> None:
+        with atomic_file(entry.item_path) as part:
+            part.write_text(to_item(entry.facts, entry.name), encoding="utf-8")
+        self._read.pop(entry.item_path, None)
+
     def _clear_path(self, key: SceneKey, grid: Grid) -> Path:
         return self.root / key.folder / f"{_CLEAR_PREFIX}{entry_name(key, grid, ())}.json"
 
@@ -224,22 +266,5 @@ def takes_place_of(new: Entry, old: Entry) -> bool:
     return is_another and is_same_ground and is_no_older and set(its.bands) <= set(mine.bands)
 
 
-def _write_item(entry: Entry) -> None:
-    with atomic_file(entry.item_path) as part:
-        part.write_text(to_item(entry.facts, entry.name), encoding="utf-8")
-
-
-def _entries_in(folder: Path) -> list[Entry]:
-    """Return the entries of one scene; an item that cannot be read is none, and is fetched again."""
-    entries = []
-    for path in sorted(folder.glob("[!.]*.json")):
-        if path.name.startswith(_CLEAR_PREFIX):
-            continue
-        try:
-            facts = from_item(path.read_text(encoding="utf-8"))
-            read_at = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
-        except (OSError, ValueError) as error:
-            logger.warning("%s: not usable, as if it were not there: %s", path, error)
-            continue
-        entries.append(Entry(item_path=path, facts=facts, last_read_at=read_at))
-    return entries
+def _item_paths(folder: Path, begin: str) -> list[Path]:
+    return sorted(path for path in folder.glob(f"{begin}*.json") if not path.name.startswith((".", _CLEAR_PREFIX)))

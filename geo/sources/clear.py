@@ -7,18 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.grid import Grid
-from geo.masks import MaskParams, clear_from_scl
-
-CAUSES: Mapping[str, tuple[int, ...]] = {
-    "cloud": (8, 9, 10),
-    "shadow": (3,),
-    "snow": (11,),
-    "saturated": (1,),
-}
-"""SCL classes by the cause for which they are hidden; class 1 is saturated or defective."""
-BESIDE = "beside"
-"""Near cloud, shadow or snow, though of a clear class itself."""
-NODATA = "nodata"
+from geo.masks import MaskParams, clear_from_scl, shares_by_cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,11 +34,4 @@ def look_through(grid: Grid, params: MaskParams, read: Callable[[Grid], NDArray[
     wide = read(wider)
     inner = (slice(rim, rim + grid.height_px), slice(rim, rim + grid.width_px))
     classes, is_clear = wide[inner], clear_from_scl(wide, params)[inner]
-    return Seen(classes=classes, is_clear=is_clear, hidden_share=_hidden_share(classes, is_clear))
-
-
-def _hidden_share(classes: NDArray[np.float32], is_clear: NDArray[np.bool_]) -> dict[str, float]:
-    counts = {cause: np.count_nonzero(np.isin(classes, numbers)) for cause, numbers in CAUSES.items()}
-    counts[NODATA] = np.count_nonzero(~np.isin(classes, range(1, 12)))
-    counts[BESIDE] = np.count_nonzero(~is_clear) - sum(counts.values())
-    return {cause: float(count) / classes.size for cause, count in counts.items() if count}
+    return Seen(classes=classes, is_clear=is_clear, hidden_share=shares_by_cause(classes, is_clear))

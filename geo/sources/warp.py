@@ -72,16 +72,19 @@ def first_recorded(
 
     Layers that lie elsewhere, and those behind layers that recorded everything, are not read.
     """
-    values = np.full(grid.shape, np.nan, dtype=np.float32)
+    values: NDArray[np.float32] | None = None
     outline = grid.footprint_4326
     for layer in layers:
         if layer.footprint_4326 is not None and not layer.footprint_4326.intersects(outline):
+            continue
+        if values is None:
+            values = read(layer)  # mostly there is but one
             continue
         is_open = np.isnan(values)
         if not is_open.any():
             break
         values[is_open] = read(layer)[is_open]
-    return values
+    return np.full(grid.shape, np.nan, dtype=np.float32) if values is None else values
 
 
 def onto_grid(
@@ -142,14 +145,17 @@ def _cut(
     dataset: rasterio.DatasetReader, index: int, grid: Grid, *, corner: tuple[int, int], nodata: float
 ) -> NDArray[np.float32]:
     """Read the part of `grid`, whose first pixel is the file's `corner`, that the file covers."""
-    values = np.full(grid.shape, np.nan, dtype=np.float32)
     row, column = corner
     top, left = max(row, 0), max(column, 0)
     bottom, right = min(row + grid.height_px, dataset.height), min(column + grid.width_px, dataset.width)
     if top >= bottom or left >= right:
-        return values
-    part = dataset.read(index, window=Window(left, top, right - left, bottom - top)).astype(np.float32)
+        return np.full(grid.shape, np.nan, dtype=np.float32)
+    window = Window(left, top, right - left, bottom - top)
+    part: NDArray[np.float32] = dataset.read(index, window=window).astype(np.float32, copy=False)
     if not isnan(nodata):
         part[part == np.float32(nodata)] = np.nan
+    if part.shape == grid.shape:
+        return part
+    values = np.full(grid.shape, np.nan, dtype=np.float32)
     values[top - row : bottom - row, left - column : right - column] = part
     return values

@@ -20,7 +20,7 @@ from shapely.geometry import LinearRing, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from detection.schema import Status
-from outputs.pictures.before_after import BeforeAfter, FacilityMark
+from outputs.pictures.contents import BeforeAfter, FacilityMark
 from outputs.pictures.fonts import drawable, font_families
 from outputs.pictures.furniture import length_words, place_words, scale_bar_m
 from outputs.pictures.stretch import joint_limits, stretched

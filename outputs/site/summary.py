@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,14 +59,18 @@ class RunSummary:
     credit: str
     version: str
     settings_hash: str
+    scenes: str | None = None
+    """Path of the table of all scenes, relative to the page, with forward slashes."""
+    looks_pictures: Mapping[str, str] = field(default_factory=dict)
+    """Area id to the path of the picture of all its scenes, likewise."""
 
     def __post_init__(self) -> None:
         if self.created_at.utcoffset() is None:
             raise ValueError(f"created_at must be aware; got {self.created_at}")
-        for path in self.pictures.values():
+        for path in (*self.pictures.values(), *self.looks_pictures.values(), *([self.scenes] if self.scenes else [])):
             parts = PurePosixPath(path)
             if parts.is_absolute() or ".." in parts.parts or ":" in path or "\\" in path:
-                raise ValueError(f"a picture must lie beside or below the page; got {path}")
+                raise ValueError(f"what the page shows must lie beside or below the page; got {path}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,8 @@ class CoverageView:
     observed: str
     detectable: str
     not_seen: tuple[str, ...]
+    looks_picture: str | None = None
+    """Where all scenes are shown."""
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:
@@ -204,7 +210,9 @@ def _coverage(summary: RunSummary, area_names: Mapping[str, str]) -> Iterator[Co
     told = set()
     for row in _rows(summary.coverage):
         told.add(row["area_id"])
-        yield _coverage_view(row, area_names.get(row["area_id"], row["area_id"]))
+        picture = summary.looks_pictures.get(row["area_id"])
+        view = _coverage_view(row, area_names.get(row["area_id"], row["area_id"]))
+        yield replace(view, looks_picture=None if picture is None else quote(picture))
     failed = {area_id for area_id, _ in summary.failures}
     for area_id, name in area_names.items():
         if area_id not in told:

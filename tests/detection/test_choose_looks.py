@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detection.looks import LookParams, choose_looks
+from detection.looks import LookParams, WhyNot, choose_looks
 
 if TYPE_CHECKING:
     from tests.detection.conftest import MakeStack
@@ -109,3 +109,37 @@ def test_an_area_without_a_pixel_is_never_seen(make_stack: "MakeStack") -> None:
 def test_dates_without_any_noise_are_all_kept(make_stack: "MakeStack") -> None:
     looks = choose_looks(make_stack(np.full((6, 3, 20, 30), 0.3)), INSIDE, LookParams())
     assert looks.left_out == ()
+
+
+def test_each_look_is_judged_with_what_was_measured(make_stack: "MakeStack") -> None:
+    values = ground(8)
+    values[2, :, :17] = np.nan
+    values[5] = 0.7
+    stack = make_stack(values)
+    judged = choose_looks(stack, INSIDE, LookParams()).judged
+    assert [look.scene_id for look in judged] == list(stack.scene_ids)
+    expected: list[WhyNot | None] = [None] * 8
+    expected[2], expected[5] = WhyNot.TOO_HIDDEN, WhyNot.MURKY
+    assert [look.why_not for look in judged] == expected
+    assert judged[2].clear_share == pytest.approx(0.15)
+    assert [bool(look.reason) for look in judged] == [why is not None for why in expected]
+
+
+def test_thick_haze_is_seen_in_blue_and_told_so(make_stack: "MakeStack") -> None:
+    values = ground(8)
+    values[5, 0] += np.float32(0.08)  # the band that is called B02
+    values[5, 1:] += np.float32(0.01)
+    ((_, reason),) = choose_looks(make_stack(values), INSIDE, LookParams()).left_out
+    assert reason.startswith("haze, cloud or snow: blue 0.0")
+    assert reason.endswith("brighter than usual, 0.05 allowed")
+
+
+@pytest.mark.parametrize("dates", [(4,), (4, 5), (0,), (7,)], ids=["alone", "lasting", "first", "last"])
+def test_a_veil_of_dust_is_told_only_where_it_comes_and_goes(make_stack: "MakeStack", dates: tuple[int, ...]) -> None:
+    values = ground(8)
+    for index in dates:
+        values[index, 2] = 0.7 * values[index, 2] + np.float32(0.09)  # the band that is called B04
+    left_out = choose_looks(make_stack(values), INSIDE, LookParams(max_noise_ratio=1e9)).left_out
+    assert len(left_out) == (1 if dates == (4,) else 0)
+    if left_out:
+        assert left_out[0][1].startswith("dust or haze: contrast in red 0.7")

@@ -22,7 +22,7 @@ def followed(
     first_step = np.array([first_steps])
     is_seen = np.ones((dates, *first_step.shape), dtype=bool)
     is_seen[list(hidden)] = False
-    return follow(first_step, is_seen, pixel_area_m2=100, params=params)
+    return follow(first_step, is_seen, area_m2=100 * first_step.size, params=params)
 
 
 def test_an_object_built_at_once_began_between_two_looks() -> None:
@@ -46,6 +46,17 @@ def test_a_few_stray_pixels_do_not_begin_an_object() -> None:
     assert (growth.looks_before, growth.onset) == (4, 4)
 
 
+def test_a_bump_long_before_the_building_is_not_its_beginning() -> None:
+    # by date 1: 12 %, then nothing for five looks, by date 7: 60 %
+    growth = followed([1] * 3 + [7] * 12 + [8] * 10, 10)
+    assert (growth.looks_before, growth.onset) == (7, 7)
+
+
+def test_a_start_that_goes_on_is_the_beginning() -> None:
+    growth = followed([1] * 5 + [2] * 3 + [4] * 5 + [5] * 12, 8)
+    assert (growth.looks_before, growth.onset) == (1, 1)
+
+
 def test_a_large_object_has_begun_with_enough_ground() -> None:
     first = [2] * 5 + [5] * 95
     assert followed(first, 8).onset == 5
@@ -65,7 +76,7 @@ def test_half_an_object_in_sight_is_a_look_and_less_is_none() -> None:
     is_seen = np.ones((4, 1, 4), dtype=bool)
     is_seen[1, 0, :2] = False
     is_seen[2, 0, :3] = False
-    growth = follow(np.array([[3, 3, 3, 3]]), is_seen, pixel_area_m2=100, params=EACH_FOR_ITSELF)
+    growth = follow(np.array([[3, 3, 3, 3]]), is_seen, area_m2=400, params=EACH_FOR_ITSELF)
     assert growth.seen == (0, 1, 3)
 
 
@@ -88,7 +99,7 @@ def test_pixels_that_are_not_of_the_object_have_no_say() -> None:
     first_step = np.array([[-1, 2, 2, -1], [-1, 2, 2, -1]])
     is_seen = np.ones((4, 2, 4), dtype=bool)
     is_seen[:, :, [0, 3]] = False
-    growth = follow(first_step, is_seen, pixel_area_m2=100, params=EACH_FOR_ITSELF)
+    growth = follow(first_step, is_seen, area_m2=100 * (first_step > 0).sum(), params=EACH_FOR_ITSELF)
     assert growth.seen == (0, 1, 2, 3)
     assert growth.changed_share == (0, 0, 1, 1)
 
@@ -97,7 +108,7 @@ def test_single_pixels_that_err_are_overruled_by_their_neighbours() -> None:
     first_step = np.full((12, 12), 5)
     first_step[1::4, 1::4] = 1
     is_seen = np.ones((8, 12, 12), dtype=bool)
-    growth = follow(first_step, is_seen, pixel_area_m2=100, params=OnsetParams())
+    growth = follow(first_step, is_seen, area_m2=100 * (first_step > 0).sum(), params=OnsetParams())
     assert growth.changed_share == (0, 0, 0, 0, 0, 1, 1, 1)
     assert (growth.looks_before, growth.onset) == (5, 5)
 
@@ -114,7 +125,7 @@ def test_growth_never_falls_and_the_interval_never_runs_backwards(
 ) -> None:
     seen = np.broadcast_to(is_seen[:, None, None], (10, 4, 5))
     params = OnsetParams(begun_share=begun, majority_px=side_px)
-    growth = follow(first_step, seen, pixel_area_m2=100, params=params)
+    growth = follow(first_step, seen, area_m2=100 * (first_step > 0).sum(), params=params)
     assert list(growth.changed_share) == sorted(growth.changed_share)
     assert growth.looks_before <= growth.onset <= len(growth.seen)
     assert growth.looks_after == len(growth.seen) - growth.onset

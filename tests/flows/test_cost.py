@@ -2,11 +2,13 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from shapely.geometry import Polygon
 from typer.testing import CliRunner
@@ -18,11 +20,14 @@ from flows.cost import plan_workspace
 from flows.outcome import State
 from flows.pipeline import Job
 from flows.run import run_workspace
-from geo.cost import processing_units
+from geo.cache import ImageStore
+from geo.cost import Cost, processing_units
 from geo.errors import ConfigError
+from geo.grid import Grid
+from geo.scene import Scene
 from geo.sources.folder import FolderSource
 from geo.sources.ledger import Ledger
-from tests.standin.sentinelhub import CLIENT_ID, CLIENT_SECRET, Service, SourceWorld, running
+from tests.standin.sentinelhub import CLIENT_ID, CLIENT_SECRET, Fault, Service, SourceWorld, running
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Site
@@ -80,7 +85,7 @@ def test_the_plan_says_exactly_what_the_run_then_spends(site: "Site", service: S
     spent = ledger_of(site).spent(planned.month)
     assert spent.units == pytest.approx(before.units + planned.total.units, abs=1e-4)  # the search is remembered
     assert spent.units == pytest.approx(service.units, abs=1e-4)
-    assert set(ledger_of(site).by_area(planned.month)) == {"", "west", "east"}
+    assert set(ledger_of(site).by_area(planned.month)) == {"west", "east"}
 
 
 def test_what_was_read_once_costs_nothing_again(site: "Site", service: Service) -> None:
@@ -122,12 +127,126 @@ def test_first_looks_are_counted_where_scenes_are_chosen_by_them(site: "Site", s
     assert service.requests_to("/process") == []
 
 
-def test_near_areas_are_pointed_out(site: "Site", service: Service, polygon_of: Callable[[str], Polygon]) -> None:
+# --- near areas ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def near(site: "Site", service: Service, polygon_of: Callable[[str], Polygon]) -> "Site":  # noqa: ARG001  # it is served
+    """Return a workspace that watches two areas side by side, and one apart."""
     west = polygon_of("west")
-    site.write_areas(west=west, beside=west.buffer(0.0005))
-    planned = plan_workspace(site.root)
+    site.write_areas(west=west, east=polygon_of("east"), beside=west.buffer(0.0005))
+    return site
+
+
+def alone(near: "Site") -> Cost:
+    """Return what the areas cost if each is asked for alone."""
+    return sum((plan_workspace(near.root, area_ids=[name]).total for name in ("west", "east", "beside")), start=Cost())
+
+
+@pytest.mark.parametrize("command", [("run",), ("imagery", "pull")], ids=["run", "pull"])
+def test_near_areas_are_asked_for_at_once_and_cost_what_the_plan_says(
+    near: "Site", service: Service, command: tuple[str, ...]
+) -> None:
+    planned, each = plan_workspace(near.root), alone(near)
     assert planned.requests_saved == LOOKS
+    assert (planned.total.requests, each.requests) == (2 * LOOKS, 3 * LOOKS)
+    assert planned.total.units < each.units
+    assert [area.note for area in planned.areas] == ["together with beside", "", "together with west"]
     assert service.requests_to("/process") == []
+    assert call(*command, "-w", near.root)[0] == 0
+    read = service.requests_to("/process")
+    assert len(read) == planned.total.requests
+    assert sum(one.units for one in read) == pytest.approx(planned.total.units, rel=1e-6)
+    by_area = ledger_of(near).by_area(planned.month)
+    assert by_area["west + beside"].requests == LOOKS
+    assert call("run", "-w", near.root)[0] == 0
+    assert len(service.requests_to("/process")) == planned.total.requests
+
+
+def test_the_plan_tells_the_price_of_asking_at_once(near: "Site", service: Service) -> None:
+    code, out, _ = call("plan", "-w", near.root)
+    assert code == 0
+    assert f"near areas are asked for at once, which saves {LOOKS} requests" in out
+    assert service.requests_to("/process") == []
+
+
+def test_pixels_asked_for_at_once_are_those_asked_for_alone(near: "Site", service: Service) -> None:
+    assert call("imagery", "pull", "-w", near.root)[0] == 0
+    together = kept_in(near)
+    shutil.rmtree(near.root / "imagery")
+    for name in ("west", "east", "beside"):  # each in turn: nothing to join
+        assert call("imagery", "pull", "-w", near.root, "--area", name)[0] == 0
+    apart = kept_in(near)
+    assert together.keys() == apart.keys()
+    assert len(together) == 3 * LOOKS
+    for key, scene in together.items():
+        other = apart[key]
+        assert scene.hidden_share == other.hidden_share
+        np.testing.assert_array_equal(scene.is_clear, other.is_clear)
+        for band, values in scene.bands.items():
+            np.testing.assert_array_equal(values, other.bands[band])
+    assert service.log
+
+
+def kept_in(site: "Site") -> dict[tuple[str, Grid], Scene]:
+    """Return all scenes that are kept, by id and grid."""
+    store = ImageStore(site.root / "imagery")
+    return {
+        (entry.facts.key.scene_id, entry.facts.grid): store.load(entry, entry.facts.grid, entry.facts.bands)
+        for entry in store.entries()
+    }
+
+
+def test_what_one_of_near_areas_has_is_not_asked_for_again(near: "Site", service: Service) -> None:
+    assert call("imagery", "pull", "-w", near.root, "--area", "west")[0] == 0
+    read = len(service.requests_to("/process"))
+    planned = plan_workspace(near.root)
+    assert [(area.kept, area.cost.requests) for area in planned.areas] == [(LOOKS, 0), (0, LOOKS), (0, LOOKS)]
+    assert call("run", "-w", near.root)[0] == 0
+    assert len(service.requests_to("/process")) == read + planned.total.requests
+
+
+def test_where_nothing_is_kept_each_area_is_asked_for_alone(near: "Site", service: Service) -> None:
+    near.configure(cache={"enabled": False})
+    planned = plan_workspace(near.root)
+    assert (planned.requests_saved, planned.total.requests) == (0, 3 * LOOKS)
+    assert call("run", "-w", near.root)[0] == 0
+    assert len(service.requests_to("/process")) == 3 * LOOKS
+
+
+def test_a_joint_request_that_fails_is_its_areas_trouble(near: "Site", service: Service) -> None:
+    service.behaviour.faults.extend([Fault(status=400)] * 2 * LOOKS)  # at once, and one area of the two alone
+    code, _, err = call("run", "-w", near.root)
+    assert code == 1
+    assert "area west" in err
+    assert call("run", "-w", near.root)[0] == 0
+
+
+# --- scenes that are chosen ----------------------------------------------------------------------
+
+
+def test_a_plan_counts_what_is_chosen_by_how_clear_the_area_was_once_that_is_kept(
+    site: "Site", service: Service
+) -> None:
+    site.configure(scenes={"best_of": "quarter"})
+    assert plan_workspace(site.root).total.requests == 2 * (LOOKS + 2)
+    assert call("run", "-w", site.root)[0] == 0
+    read = len(service.requests_to("/process"))
+    assert read == 2 * (LOOKS + 2)
+    planned = plan_workspace(site.root, force=True)
+    assert [(area.scenes, area.kept, area.cost.requests) for area in planned.areas] == [(2, 2, 0), (2, 2, 0)]
+    assert len(service.requests_to("/process")) == read
+
+
+def test_an_area_that_would_be_refused_costs_nothing(site: "Site", service: Service) -> None:
+    site.configure(limits={"memory_mb": 100}, grid={"pixel_m": 1.0})
+    planned = plan_workspace(site.root)
+    assert planned.total.requests == 0
+    assert all(area.note.startswith("would be refused: area ") for area in planned.areas)
+    assert service.requests_to("/process") == []
+
+
+# --- what is free --------------------------------------------------------------------------------
 
 
 def test_imagery_on_this_disk_costs_nothing(site: "Site") -> None:
@@ -162,6 +281,23 @@ def test_over_budget_nothing_is_pulled_unless_asked_for(
     assert service.requests_to("/process") == []
     assert call("run", "-w", site.root, "--over-budget")[0] == 0
     assert len(service.requests_to("/process")) == 2 * LOOKS
+
+
+def test_a_pull_over_budget_does_not_begin_unless_asked_for(site: "Site", service: Service) -> None:
+    site.configure(budget={"requests": 10})
+    code, out, err = call("imagery", "pull", "-w", site.root)
+    assert (code, out) == (2, "")
+    assert "over budget" in err
+    assert "--over-budget" in err
+    assert service.requests_to("/process") == []
+    assert call("imagery", "pull", "-w", site.root, "--over-budget")[0] == 0
+    assert len(service.requests_to("/process")) == 2 * LOOKS
+    (month,) = {entry.at[:7] for entry in ledger_of(site).entries(plan_workspace(site.root).month)}
+    assert {name: cost.requests >= LOOKS for name, cost in ledger_of(site).by_area(month).items()} == {
+        "west": True,
+        "east": True,
+    }
+    assert call("imagery", "pull", "-w", site.root)[0] == 0, "what is kept costs nothing, whatever the budget"
 
 
 def test_what_was_spent_this_month_counts(site: "Site", service: Service) -> None:

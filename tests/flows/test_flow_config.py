@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.config import Config, Credentials, FolderSettings, GridSettings, LimitSettings, load_config, parse_config
+from flows.config import Config, FolderSettings, GridSettings, LimitSettings, load_config, parse_config
 from flows.template import default_toml
 from geo.errors import ConfigError
 
@@ -96,13 +96,3 @@ def test_a_wrong_setting_is_refused_with_file_key_and_what_was_expected(
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load_config(tmp_path / "sitewatch.toml")
-
-
-def test_credentials_never_show_themselves() -> None:
-    known = Credentials.of({"SH_CLIENT_ID": "me", "SH_CLIENT_SECRET": "hush"})
-    assert known.client_secret is not None
-    assert "hush" not in repr(known) + known.model_dump_json()
-
-
-def test_an_empty_credential_counts_as_not_set() -> None:
-    assert Credentials.of({"SH_CLIENT_ID": ""}).client_id is None

@@ -2,16 +2,22 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from socket import socket
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
 
 import pytest
 
 from flows.environment import PREFECT_DEFAULTS, prepare_prefect_environment
 from flows.outcome import State
+from flows.run import run_workspace
 from geo.errors import SourceUnavailableError
 from geo.sources.folder import FolderSource
 
@@ -120,3 +126,98 @@ def processes_with(text: str) -> list[int]:
         except OSError:  # gone meanwhile, or another user's
             continue
     return found
+
+
+def test_a_run_that_is_asked_to_end_leaves_no_server_behind(site: "Site", tmp_path: Path) -> None:
+    home, begun = str(tmp_path / "prefect-home"), tmp_path / "begun"
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW_FLOW, encoding="utf-8")
+    command = [sys.executable, str(script), str(begun), "flow", "run", "-w", str(site.root)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    with subprocess.Popen(command, env={**environ, "PREFECT_HOME": home}) as process:
+        try:
+            assert wait_for(begun.exists, 120), "it never began to read"
+            assert len(processes_with(home)) > 1, "there was no server"
+            process.terminate()
+            assert process.wait(30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert wait_for(lambda: not processes_with(home), 20), processes_with(home)
+    again = run_workspace(site.root)
+    assert {one.state for one in again.outcomes} <= {State.DONE, State.UP_TO_DATE}
+
+
+def test_a_served_deployment_is_run_by_its_schedule(site: "Site", tmp_path: Path) -> None:
+    """Nothing else would notice a server that schedules nothing, as some versions of its parts make it."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    environ = {
+        **os.environ,
+        **PREFECT_DEFAULTS,
+        "PREFECT_HOME": str(tmp_path / "prefect-home"),
+        "PREFECT_API_URL": url,
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+    }
+    server = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+    every_10_s = ["flow", "serve", "--every", str(10 / 3600), "-w", str(site.root)]
+    with ended(subprocess.Popen(server, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
+        assert wait_for(lambda: asked(f"{url}/health") is True, 60), "the server does not answer"
+        with ended(subprocess.Popen([sys.executable, "-m", "flows.cli", *every_10_s], env=environ)):
+            assert wait_for((site.root / "latest").is_dir, 80), scheduled(url)
+        assert any(run["auto_scheduled"] for run in scheduled(url))
+
+
+SLOW_FLOW = """
+import sys, time
+from pathlib import Path
+from geo.sources.folder import FolderSource
+
+def slow(*_, **__):
+    Path(sys.argv[1]).touch()
+    time.sleep(60)
+
+FolderSource.read = slow
+from flows.cli import app
+if __name__ == "__main__":
+    app(sys.argv[2:])
+"""
+
+
+@contextmanager
+def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End a process with the block, politely first."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(is_so: Callable[[], bool], limit_s: float) -> bool:
+    """Wait until something is so; say whether it came to be."""
+    end = monotonic() + limit_s
+    while not (result := is_so()) and monotonic() < end:
+        sleep(0.2)
+    return result
+
+
+def asked(url: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # JSON
+    """Return what the server on the loopback interface answers; None if it does not."""
+    content = None if body is None else json.dumps(body).encode()
+    try:
+        with urlopen(Request(url, data=content, headers={"Content-Type": "application/json"}), timeout=5) as answer:  # noqa: S310  # http, by the caller
+            return json.loads(answer.read())
+    except OSError:
+        return None
+
+
+def scheduled(url: str) -> list[dict[str, Any]]:
+    """Return the runs that the server knows."""
+    return asked(f"{url}/flow_runs/filter", {}) or []

@@ -30,7 +30,11 @@ SOURCE = "[source]\nkind = 'stac'\n"
         pytest.param({}, "expected one of preset, url and path; got none", id="nowhere"),
         pytest.param({"url": "https://a.org", "path": "x"}, "got url and path", id="two-places"),
         pytest.param({"preset": "nasa"}, "source.preset: should be", id="unknown-preset"),
-        pytest.param({"path": "x", "max_cloud_share": 20}, "source.max_cloud_share", id="percent"),
+        pytest.param(
+            {"path": "x", "max_cloud_share": 0.2},
+            r"'max_cloud_share' in \[source\]; it belongs in \[scenes\]",
+            id="moved",
+        ),
         pytest.param({"path": "x", "retrys": 2}, "did you mean 'retries'", id="typo"),
     ],
 )

@@ -18,7 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.imagery import MOST_SILENCES, Span, bands_to_keep, pull_workspace
+from flows.imagery import MOST_SILENCES, Span, pull_workspace
+from flows.needs import bands_to_keep
 from flows.run import run_workspace
 from geo.cache import ImageStore
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError

@@ -16,7 +16,7 @@ from pystac import Item
 
 from geo.cache import Entry, ImageStore, PruneRules, choose_to_prune
 from geo.cache.item import from_item, to_item
-from geo.cache.key import Place, SceneKey, as_name, baseline_order, entry_name, place_in
+from geo.cache.key import SCALING_VERSION, Place, SceneKey, as_name, baseline_order, entry_name, place_in
 from geo.cache.raster import CLEAR, coding_of, read_bands, write_scene
 from geo.cache.store import DamagedEntryError
 from geo.grid import Grid
@@ -177,11 +177,26 @@ def test_nothing_else_is_served(key: SceneKey, grid: Grid, bands: tuple[str, ...
     assert entry_name(key, grid, bands) != entry_name(KEY, GRID, ("B04",))
 
 
-def test_another_scaling_version_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_scaling_version_is_not_read(tmp_path: Path) -> None:
     store = ImageStore(tmp_path)
-    store.put(KEY, scene())
-    monkeypatch.setattr("geo.cache.item.SCALING_VERSION", 2)
+    path = store.put(KEY, scene()).item_path
+    assert store.find(KEY, GRID, ("B04",)) is not None
+    before = f'"sitewatch:scaling_version": {SCALING_VERSION}'
+    path.write_text(path.read_text(encoding="utf-8").replace(before, f"{before}0"), encoding="utf-8")
     assert store.find(KEY, GRID, ("B04",)) is None
+
+
+def test_an_item_is_read_once_as_long_as_it_stays_the_same(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    entry = store.put(KEY, scene())
+    (before,) = store.of_scene(KEY)
+    (again,) = store.of_scene(KEY)
+    assert again.facts is before.facts
+    store.drop(entry)
+    assert store.of_scene(KEY) == []
+    store.put(KEY, replace(scene(), platform="sentinel-2b"))
+    (other,) = store.of_scene(KEY)
+    assert other.facts.platform == "sentinel-2b"
 
 
 @given(row=st.integers(0, 4), column=st.integers(0, 6), data=st.data())

@@ -1,5 +1,6 @@
 """Dates that lie a part of a pixel apart are brought onto one ground, with the right sign."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import ndimage
 from geo.coregister import CoregisterParams, coregister, estimate_shift, moved, structure_images
 from geo.grid import Grid
 from geo.scene import Quantity, Scene, Stack
+from geo.sources.simulated import SimulatedSource, scenario
 
 FINE = 10
 """Fine samples in a pixel: shifts by whole samples need no resampling."""
@@ -208,3 +210,47 @@ def test_a_whole_pixel_moves_down_and_right_exactly() -> None:
     assert np.isnan(found[0, 0]).all()
     assert np.isnan(found[0, :, :2]).all()
     assert moved(values, (0.0, 0.0)) is values
+
+
+@given(down_px=st.floats(-3, 3), right_px=st.floats(-3, 3))
+@settings(max_examples=25)
+def test_moving_agrees_with_an_independent_cubic_spline(down_px: float, right_px: float) -> None:
+    values = look()[:1, :40, :50]
+    expected = ndimage.shift(values[0].astype(np.float64), (down_px, right_px), order=3, mode="nearest")
+    found = moved(values, (down_px, right_px))[0]
+    is_seen = np.isfinite(found)
+    np.testing.assert_allclose(found[is_seen], expected[is_seen], atol=2e-6)
+
+
+def test_a_noisy_clearest_date_does_not_spoil_the_others() -> None:
+    """The second pass measures against the median of many dates, so errors do not hang on one date's noise."""
+    rng = np.random.default_rng(0)
+    true_px = np.round(rng.uniform(-0.6, 0.6, (9, 2)), 1)
+    looks = [look(down, right, seed=10 + index) for index, (down, right) in enumerate(true_px)]
+    for image in looks:
+        image[:, :6, :6] = np.nan
+    looks[4] = look(*true_px[4], seed=3) + rng.normal(0, 0.006, looks[4].shape).astype(np.float32)
+    aligned = coregister(stack_of(*looks))
+    assert aligned.shifts_px is not None
+    assert (aligned.shifts_px[4] == 0).all()
+    others = np.delete(aligned.shifts_px + true_px, 4, axis=0)
+    error_px = np.hypot(*(others - np.median(others, axis=0)).T)
+    assert np.median(error_px) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "seed"), [("compound", 1), ("park", 2)])
+def test_simulated_dates_are_brought_together_to_a_tenth_of_a_pixel(name: str, seed: int) -> None:
+    world = scenario(name, seed=seed)
+    source = SimulatedSource(world)
+    grid = replace(world.grid, width_px=160, height_px=160)
+    refs = source.search(grid.footprint_4326, first=world.first, last=world.last)
+    stack = Stack.of([source.read(ref, grid, bands=("B02", "B03", "B04", "B08")) for ref in refs])
+    aligned = coregister(stack)
+    assert aligned.shifts_px is not None
+    is_measured = np.isfinite(aligned.shifts_px).all(axis=1)
+    assert is_measured.sum() > len(refs) / 2
+    left_px = (aligned.shifts_px + [world.shift_px(day) for day in stack.days])[is_measured]
+    error_px = np.hypot(*(left_px - left_px.mean(axis=0)).T)
+    assert np.median(error_px) <= 0.1
+    assert error_px.max() <= 0.35

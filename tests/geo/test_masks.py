@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from geo.masks import MaskParams, clear_from_scl
+from geo.masks import MaskParams, clear_from_scl, shares_by_cause, with_cloud_probability
 
 NO_BUFFER = MaskParams(buffer_px=0)
 
@@ -56,3 +56,28 @@ def test_clear_is_farther_from_every_cloud_than_the_buffer(classes: NDArray[np.f
 def test_a_negative_buffer_is_refused() -> None:
     with pytest.raises(ValueError, match="buffer_px cannot be negative; got -1"):
         MaskParams(buffer_px=-1)
+
+
+def test_probable_cloud_over_a_clear_class_becomes_cloud() -> None:
+    classes = np.array([[4, 4, 4, 3, 0]], dtype=np.float32)
+    percent = np.array([[39.9, 40, np.nan, 90, 90]], dtype=np.float32)
+    assert with_cloud_probability(classes, percent).tolist() == [[4, 8, 4, 3, 0]]
+
+
+def test_a_probability_alone_makes_classes() -> None:
+    percent = np.array([[0, 70, np.nan]], dtype=np.float32)
+    classes = with_cloud_probability(None, percent, min_cloud_percent=60)
+    assert clear_from_scl(classes, NO_BUFFER).tolist() == [[True, False, False]]
+    assert shares_by_cause(classes, clear_from_scl(classes, NO_BUFFER)) == {"cloud": 1 / 3, "nodata": 1 / 3}
+
+
+@pytest.mark.parametrize("wrong", [-1, 255])
+def test_a_probability_that_is_no_percentage_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 100 per cent"):
+        with_cloud_probability(None, np.array([[wrong]], dtype=np.float32))
+
+
+@given(classes=scl, buffer_px=st.integers(0, 2))
+def test_the_causes_add_up_to_what_is_hidden(classes: NDArray[np.float32], buffer_px: int) -> None:
+    is_clear = clear_from_scl(classes, MaskParams(buffer_px=buffer_px))
+    assert sum(shares_by_cause(classes, is_clear).values()) == pytest.approx(1 - is_clear.mean())

@@ -20,7 +20,7 @@ from geo.grid import Grid
 from geo.scene import Quantity
 from geo.sources.ledger import Ledger, month_of, spending_on
 from geo.sources.limits import Patience, Rates
-from geo.sources.sentinelhub import Credentials, Provider, SentinelHubOptions, SentinelHubSource, merge_requests
+from geo.sources.sentinelhub import Credentials, Provider, SentinelHubOptions, SentinelHubSource, merge_requests, split
 from geo.sources.sentinelhub.memory import Freshness
 from geo.sources.sentinelhub.merge import Prices
 from tests.standin.sentinelhub import (
@@ -226,6 +226,45 @@ def test_more_than_the_service_answers_at_once_is_asked_for_in_parts(service: Se
     scene = source.read(search(source)[0], wide, bands=("B04",))
     np.testing.assert_array_equal(np.round(scene.bands["B04"] * 1e4), served(optical(1), wide, "B04"))
     assert [one.status for one in service.requests_to("/process")] == [200, 200]
+
+
+def test_a_tiled_read_that_fails_midway_pays_for_no_part_twice(service: Service, account: Path) -> None:
+    whole = make(service, account).read(search(make(service, account))[0], GRID, bands=BANDS)
+    before = len(service.requests_to("/process"))
+    parts = len(split(GRID, max_side_px=57))
+    assert parts > 2
+    for _ in range(parts - 1):  # one more comes each time, then the service refuses
+        source = make(service, account, max_side_px=57)
+        service.behaviour.faults.extend([Fault(), Fault(status=400)])
+        with pytest.raises(SourceError, match="answered 400"):
+            source.read(search(source)[0], GRID, bands=BANDS)
+    source = make(service, account, max_side_px=57)
+    scene = source.read(search(source)[0], GRID, bands=BANDS)
+    assert len(service.requests_to("/process", status=200)) - before == parts
+    for band in BANDS:
+        np.testing.assert_array_equal(scene.bands[band], whole.bands[band])
+    assert not (account / "parts").exists()
+
+
+def test_a_damaged_part_is_asked_for_again(service: Service, account: Path) -> None:
+    source = make(service, account, max_side_px=57)
+    service.behaviour.faults.extend([Fault(), Fault(status=400)])
+    with pytest.raises(SourceError, match="answered 400"):
+        source.read(search(source)[0], GRID, bands=BANDS)
+    (part,) = (account / "parts").iterdir()
+    part.write_bytes(part.read_bytes()[:50])
+    source.read(search(source)[0], GRID, bands=BANDS)
+    assert len(service.requests_to("/process", status=200)) == len(split(GRID, max_side_px=57)) + 1
+
+
+def test_parts_of_another_processing_are_not_put_together(service: Service, account: Path) -> None:
+    source = make(service, account, max_side_px=57)
+    service.behaviour.faults.extend([Fault(), Fault(status=400)])
+    ref = search(source)[0]
+    with pytest.raises(SourceError, match="answered 400"):
+        source.read(ref, GRID, bands=BANDS)
+    source.read(replace(ref, fingerprint="another"), GRID, bands=BANDS)
+    assert len(service.requests_to("/process", status=200)) == len(split(GRID, max_side_px=57)) + 1
 
 
 def test_near_areas_read_together_equal_each_read_alone(service: Service, account: Path) -> None:

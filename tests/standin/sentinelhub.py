@@ -123,7 +123,7 @@ class SourceWorld:
 
     def pixels(self, product: Product, grid: Grid, bands: Sequence[str]) -> NDArray[np.float64]:
         ref, _ = self._refs[product.product_id]
-        offered = [band for band in bands if band in ref.bands]
+        offered = [band for band in bands if band in ref.bands] or ref.bands[:1]  # to know what was clear
         with self._lock:
             scene = self._source.read(ref, grid, bands=offered)
         layers = {name: layer * (1.0 if name == "SCL" else 1e4) for name, layer in scene.bands.items()}
@@ -146,6 +146,11 @@ class Fault:
     delay_s: float = 0.0
     drip_s: float = 0.0
     """Pause between single bytes, for answers that never seem to end."""
+
+    @property
+    def spoils_body(self) -> bool:
+        """Whether the true answer does not arrive whole, though it is charged."""
+        return self.body is not None or self.keep_share < 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -183,6 +188,8 @@ class Request:
     status: int
     units: float
     size_bytes: int
+    is_whole: bool = True
+    """Whether the true answer was sent from its first to its last byte."""
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -499,7 +506,15 @@ class _Handler(BaseHTTPRequestHandler):
         if units and self.service.behaviour.states_units:
             headers["X-ProcessingUnits-Spent"] = f"{units:.6f}"
         self.service.note(
-            Request(at=time.time(), path=self.path, status=status, units=units, size_bytes=len(body), body=asked)
+            Request(
+                at=time.time(),
+                path=self.path,
+                status=status,
+                units=units,
+                size_bytes=len(body),
+                is_whole=not fault.spoils_body,
+                body=asked,
+            )
         )
         self._send(status, body, {"Content-Type": kind, **headers}, fault)
 

@@ -13,10 +13,10 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
 from geo.grid import Grid
-from geo.masks import MaskParams, clear_from_scl
+from geo.masks import NODATA, MaskParams, clear_from_scl
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import NODATA, look_through
+from geo.sources.clear import look_through
 from geo.sources.folder.files import find_files
 from geo.sources.folder.image import Fault
 from geo.sources.folder.index import FolderScene, group_scenes

@@ -5,7 +5,7 @@ requests (`tiles`, `merge`), what need not be asked again (`memory`), what an an
 service is spoken to (`client`).
 """
 
-from geo.sources.sentinelhub.credentials import Credentials, Secret
+from geo.sources.sentinelhub.credentials import ID_NAME, SECRET_NAME, Credentials, Secret
 from geo.sources.sentinelhub.merge import Merged, Prices, merge_requests
 from geo.sources.sentinelhub.options import COMMERCIAL, COPERNICUS, Provider, SentinelHubOptions
 from geo.sources.sentinelhub.recipe import RECIPES, Recipe
@@ -15,7 +15,9 @@ from geo.sources.sentinelhub.tiles import split
 __all__ = [
     "COMMERCIAL",
     "COPERNICUS",
+    "ID_NAME",
     "RECIPES",
+    "SECRET_NAME",
     "Credentials",
     "Merged",
     "Prices",

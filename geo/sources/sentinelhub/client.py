@@ -31,7 +31,7 @@ from geo.errors import SourceError
 from geo.grid import Grid
 from geo.sources.ledger import Entry, Ledger, area_spent_on
 from geo.sources.limits import BusyError, RateLimiter, patiently
-from geo.sources.sentinelhub.answers import UNAUTHORISED, Answer, check_page, trouble_of, units_of_search
+from geo.sources.sentinelhub.answers import OK, REDIRECT, UNAUTHORISED, Answer, check_page, trouble_of, units_of_search
 from geo.sources.sentinelhub.credentials import Credentials
 from geo.sources.sentinelhub.options import SentinelHubOptions
 from geo.sources.sentinelhub.raster import DamagedError, Numbers, read_answer
@@ -204,6 +204,11 @@ class Client(SentinelHubDownloadClient):
             question.accept(answer.content)
         except BusyError as busy:
             trouble = busy
+        self._record(question, answer, is_accepted=trouble is None)
+        if trouble:
+            raise trouble
+
+    def _record(self, question: _Question, answer: Answer, *, is_accepted: bool) -> None:
         stated = answer.units_spent
         entry = Entry(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -213,11 +218,9 @@ class Client(SentinelHubDownloadClient):
             units=round(question.units if stated is None else stated, 6),
             is_stated=stated is not None,
             size_bytes=len(answer.content),
-            is_accepted=trouble is None,
+            is_accepted=is_accepted,
         )
         self._ledger.record(entry)
-        if trouble:
-            raise trouble
 
     def _send(self, request: DownloadRequest, question: _Question) -> Answer:
         options, deadline = self._options, time.monotonic() + self._options.answer_timeout_s
@@ -230,17 +233,30 @@ class Client(SentinelHubDownloadClient):
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = bytearray()
-                while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-                    content += chunk
-                    if time.monotonic() > deadline:
-                        raise BusyError(f"{question.what}: not all came within {options.answer_timeout_s:g} s")
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(status=response.status_code, headers=headers, content=bytes(content))
+                return self._received(response, question, deadline)
         except requests.exceptions.SSLError as error:
             raise SourceError(f"{question.what}: the connection is not secure: {type(error).__name__}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise BusyError(f"{question.what}: no whole answer ({type(error).__name__})") from error
+
+    def _received(self, response: requests.Response, question: _Question, deadline: float) -> Answer:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        content = bytearray()
+        try:
+            for chunk in self._chunks(response, question, deadline):
+                content += chunk
+        except (BusyError, urllib3.exceptions.HTTPError):
+            if OK <= response.status_code < REDIRECT:  # charged, though it broke off
+                broken = Answer(status=response.status_code, headers=headers, content=bytes(content))
+                self._record(question, broken, is_accepted=False)
+            raise
+        return Answer(status=response.status_code, headers=headers, content=bytes(content))
+
+    def _chunks(self, response: requests.Response, question: _Question, deadline: float) -> Iterator[bytes]:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            yield chunk
+            if time.monotonic() > deadline:
+                raise BusyError(f"{question.what}: not all came within {self._options.answer_timeout_s:g} s")
 
     def _get_session_headers(self) -> dict[str, str]:
         """Return the header with the token; one thread at a time gets a new one."""

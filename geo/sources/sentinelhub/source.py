@@ -14,15 +14,17 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import QuotaExceededError, SourceError
 from geo.grid import Grid
+from geo.masks import NODATA
 from geo.scene import Quantity, Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import NODATA, look_through
+from geo.sources.clear import look_through
 from geo.sources.ledger import Ledger
 from geo.sources.limits import RateLimiter
 from geo.sources.sentinelhub.credentials import Credentials
 from geo.sources.sentinelhub.memory import CatalogMemory, terms
 from geo.sources.sentinelhub.merge import cover
 from geo.sources.sentinelhub.options import SentinelHubOptions
+from geo.sources.sentinelhub.parts import Parts, name_of
 from geo.sources.sentinelhub.products import Item, looks_of, parse_item, ref_of, window_of
 from geo.sources.sentinelhub.raster import Numbers, stitched
 from geo.sources.sentinelhub.recipe import CLOUD_PROBABILITY, RECIPES, SCL, values_of
@@ -51,6 +53,7 @@ class SentinelHubSource:
         self._limiter = RateLimiter(account_dir, options.rates)
         self._ledger = Ledger(account_dir)
         catalogue = f"{options.provider.base_url} {options.collection}"
+        self._parts = Parts(account_dir / "parts")
         self._memory = CatalogMemory(account_dir / "catalogue", catalogue, options.freshness)
         self._lock = Lock()
         self._client: Client | None = None
@@ -112,7 +115,7 @@ class SentinelHubSource:
 
         """
         wanted = self._wanted(ref, bands)
-        return self._scene(ref, grid, bands, numbers=self._pixels(wanted, grid))
+        return self._scene(ref, grid, bands, numbers=self._pixels(wanted, ref, grid))
 
     def read_together(self, ref: SceneRef, grids: Sequence[Grid], *, bands: Sequence[str]) -> list[Scene]:
         """Return `ref` on each of `grids`, asking once for the ground that covers all of them (`merge_requests`).
@@ -127,7 +130,7 @@ class SentinelHubSource:
         places = [offset_px(grid, whole) for grid in grids]
         if None in places:
             raise SourceError(f"{ref.scene_id}: grids that are read together must lie on the same pixels")
-        numbers = self._pixels(self._wanted(ref, bands), whole)
+        numbers = self._pixels(self._wanted(ref, bands), ref, whole)
         return [
             self._scene(
                 ref, grid, bands, numbers=numbers[:, row : row + grid.height_px, column : column + grid.width_px]
@@ -174,11 +177,19 @@ class SentinelHubSource:
         layers = self._recipe.layers(bands)
         return Wanted(product=ref.scene_id, recipe=self._recipe, layers=layers, window=window_of(ref))
 
-    def _pixels(self, wanted: "Wanted", grid: Grid) -> Numbers:
-        client = self._asked()
+    def _pixels(self, wanted: "Wanted", ref: SceneRef, grid: Grid) -> Numbers:
+        """Return what is `wanted` on `grid`; the parts of a large one are kept until all of them have come."""
+        client, parts = self._asked(), split(grid, max_side_px=self._options.max_side_px)
         with self._watching_quota():
-            parts = [(part, client.pixels(wanted, part)) for part in split(grid, max_side_px=self._options.max_side_px)]
-        return stitched(parts, grid)
+            if len(parts) == 1:
+                return client.pixels(wanted, grid)
+            name = name_of(
+                self._options.provider.base_url, wanted.recipe.version, ref.scene_id, ref.fingerprint, wanted.layers
+            )
+            come = [(part, self._parts.get(name, part, partial(client.pixels, wanted, part))) for part in parts]
+        whole = stitched(come, grid)
+        self._parts.forget(name)
+        return whole
 
     def _scene(self, ref: SceneRef, grid: Grid, bands: Sequence[str], *, numbers: Numbers) -> Scene:
         values = values_of(self._recipe, self._recipe.layers(bands), numbers)

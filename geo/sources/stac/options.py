@@ -18,8 +18,6 @@ class StacOptions:
     """On disk: a ``catalog.json``, an item, an ItemCollection, or a folder with any of them anywhere below."""
     collection: str = ""
     """The collection to search; an API needs it, a static catalogue is searched whole without it."""
-    max_cloud_share: float = 1.0
-    """Scenes with more cloud (0-1) over the whole product, as the catalogue states it, are passed over."""
     credit: str = "Contains modified Copernicus Sentinel data {years}"
     mask: MaskParams = field(default_factory=MaskParams)
     timeout_s: float = 30.0
@@ -45,8 +43,6 @@ class StacOptions:
     def __post_init__(self) -> None:
         if bool(self.url) == (self.path is not None):
             raise ValueError(f"expected either a url or a path; got url {self.url!r} and path {self.path}")
-        if not 0 <= self.max_cloud_share <= 1:
-            raise ValueError(f"max_cloud_share is a share, so in [0, 1]; got {self.max_cloud_share}")
         if self.timeout_s <= 0 or self.retries < 0 or self.connections < 1:
             raise ValueError("timeout_s must be above 0, retries not below 0, and connections at least 1")
         object.__setattr__(self, "gdal", dict(self.gdal))

@@ -1,8 +1,10 @@
 """Imagery from a STAC catalogue; `ImagerySource` says what its two questions mean."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
@@ -88,7 +91,7 @@ class StacSource:
             for item in self._items(shape_4326, first=first, last=last)
             if first <= item.observed_at.date() <= last and item.touches(shape_4326)
         ]
-        scenes = [scene for scene in group_items(items) if self._is_wanted(scene.ref)]
+        scenes = group_items(items)
         doubtful = sum(any(asset.is_doubtful for asset in item.bands.values()) for item in items)
         if doubtful:
             logger.warning(
@@ -121,7 +124,7 @@ class StacSource:
                 f"{self._options.place}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}"
             )
         measured = [band for band in bands if band != SCL]
-        with ThreadPoolExecutor(self._options.connections) as pool:
+        with _silent_warps(), ThreadPoolExecutor(self._options.connections) as pool:
             waiting = [pool.submit(self._band, scene, band, grid) for band in measured]
             try:
                 seen = look_through(grid, self._options.mask, self._classes(scene)) if SCL in ref.bands else None
@@ -188,9 +191,6 @@ class StacSource:
     def _of_collection(self) -> str:
         return f" of collection {self._options.collection}" if self._options.collection else ""
 
-    def _is_wanted(self, ref: SceneRef) -> bool:
-        return ref.cloud_share is None or ref.cloud_share <= self._options.max_cloud_share
-
     def _scene(self, ref: SceneRef) -> StacScene:
         with self._lock:
             scene = self._known.get(ref.scene_id)
@@ -206,6 +206,14 @@ class StacSource:
     def _band(self, scene: StacScene, band: str, grid: Grid) -> NDArray[np.float32]:
         layers = scene.layers(band, epsg=grid.epsg)
         return first_recorded(layers, grid, lambda asset: self._reader.read(asset, grid))
+
+
+@contextmanager
+def _silent_warps() -> Iterator[None]:
+    """Silence a warning of rasterio's warps: it does so itself, but its threads undo that for each other."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def _locator(document: Document) -> Callable[[str], str]:

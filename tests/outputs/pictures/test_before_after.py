@@ -16,8 +16,9 @@ from shapely.geometry import MultiPolygon, Point, box
 from geo.errors import GridMismatchError, OutputError
 from geo.grid import Grid
 from geo.scene import RGB_BANDS, Quantity, Scene, Stack
-from outputs.pictures.before_after import BeforeAfter, FacilityMark, draw_before_after
+from outputs.pictures.before_after import draw_before_after
 from outputs.pictures.chips import chip, choose_looks
+from outputs.pictures.contents import BeforeAfter, FacilityMark
 from outputs.pictures.sheet import layout_of, to_screen
 
 GRID = Grid(epsg=32645, left_m=604_000, top_m=4_804_000, pixel_m=10, width_px=40, height_px=40)

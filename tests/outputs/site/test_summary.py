@@ -186,3 +186,16 @@ def test_shares_are_not_rounded_to_all_or_nothing(share: float, words: str) -> N
 @pytest.mark.parametrize(("area", "words"), [(900, "900 m²"), (10_000, "1.0 ha"), (12_345_678, "1,234.6 ha")])
 def test_sizes_in_words(area: float, words: str) -> None:
     assert size_words(area) == words
+
+
+def test_the_record_of_all_scenes_is_linked(summary: RunSummary) -> None:
+    more = replace(summary, scenes="scenes.csv", looks_pictures={"home": "pictures/home-looks.png"})
+    targets = [attributes.get("href") for tag, attributes in _Page(page_of(more)).tags if tag == "a"]
+    assert targets.count("scenes.csv") == targets.count("pictures/home-looks.png") == 1
+    assert "scenes.csv" not in page_of(summary)
+
+
+@pytest.mark.parametrize("path", ["/scenes.csv", "../scenes.csv", "https://x/scenes.csv"])
+def test_the_record_of_all_scenes_lies_beside_the_page(summary: RunSummary, path: str) -> None:
+    with pytest.raises(ValueError, match="must lie beside or below the page"):
+        replace(summary, scenes=path)

@@ -1,0 +1,1 @@
+"""The record of every scene: which were found, which were used, and why the others were not."""
