@@ -1,4 +1,4 @@
-"""How a before-and-after picture is drawn. The only module that knows matplotlib's figures."""
+"""How a before-and-after picture is drawn."""
 
 import logging
 from collections.abc import Iterator, Mapping
