@@ -8,6 +8,7 @@ from itertools import count as numbers_from
 
 import geopandas as gpd
 from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
 
 from detection.events import BUILT_EVENTS
 from detection.schema import Event, Status
@@ -135,6 +136,6 @@ def _family(event: Event) -> str:
     return "built" if event in {Event.CONSTRUCTION, Event.EXPANSION} else event.value
 
 
-def _shared(first: object, second: object) -> float:
-    overlap = first.intersection(second).area  # type: ignore[attr-defined]
-    return float(overlap / min(first.area, second.area))  # type: ignore[attr-defined]
+def _shared(first: BaseGeometry, second: BaseGeometry) -> float:
+    overlap = first.intersection(second).area
+    return float(overlap / min(first.area, second.area))
