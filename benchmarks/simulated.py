@@ -4,7 +4,7 @@
 
 Each seed gives another compound that is built, park that grows, camp that is cleared, and quiet place, seen on 24
 dates in 19 months through other weather. Simulated imagery is easier than real imagery: these figures are an upper
-bound, and the thresholds were looked at on seeds below 20, which a fair run leaves out.
+bound, and the thresholds were looked at on seeds below 30, which a fair run leaves out.
 """
 
 import argparse

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from shapely.geometry.base import BaseGeometry
@@ -162,5 +163,5 @@ class CachedSource:
         return tuple(dict.fromkeys([*bands, *known, *classes]))
 
 
-def _made(inner: ImagerySource, root: object, name: str, variant: str) -> "CachedSource":
-    return CachedSource(inner, ImageStore(root), name=name, variant=variant)  # type: ignore[arg-type]
+def _made(inner: ImagerySource, root: Path, name: str, variant: str) -> "CachedSource":
+    return CachedSource(inner, ImageStore(root), name=name, variant=variant)
