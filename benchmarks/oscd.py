@@ -28,7 +28,8 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from benchmarks.scores import ObjectScores, area_under_curve, average_precision, best_f1, f1_of, score_objects
-from detection.detect import DETECTION_BANDS, ChangeMap, DetectParams, map_changes
+from detection.changes import ChangeMap, map_changes
+from detection.params import DETECTION_BANDS, DetectParams
 from geo.crs import LON_LAT_EPSG
 from geo.crs import reproject as reproject_shape
 from geo.grid import Grid

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from detection.detect import DETECTION_BANDS, DetectParams, Findings, find_changes
+from detection.detect import Findings, find_changes
 from detection.evaluate import Agreement, match_truth
 from detection.events import BUILT_EVENTS
+from detection.params import DETECTION_BANDS, DetectParams
 from detection.schema import Event
 from geo.grid import Grid
 from geo.scene import Stack

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from detection.detect import DetectParams
+from detection.params import DetectParams
 from geo.choice import ChoiceParams
 from geo.errors import ConfigError
 from geo.masks import MaskParams

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aoi.areas import Area
-from detection.detect import DETECTION_BANDS
+from detection.params import DETECTION_BANDS
 from flows.config import Config
 from geo.choice import Choice, ClearShareSource, join, pick, screen
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError

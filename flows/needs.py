@@ -7,7 +7,7 @@ from datetime import date
 from shapely.geometry.base import BaseGeometry
 
 from aoi.areas import Area
-from detection.detect import DETECTION_BANDS
+from detection.params import DETECTION_BANDS
 from flows.config import Config, SentinelHubSettings
 from flows.looks import COARSE_PIXEL_M, area_grid, check_memory, choose_scenes, common_bands, find_scenes
 from flows.pipeline import Job, inputs_of

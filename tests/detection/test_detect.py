@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely.geometry import box
 
-from detection.detect import DetectParams, Findings, find_changes, map_changes, no_imagery
+from detection.changes import map_changes
+from detection.detect import Findings, find_changes, no_imagery
+from detection.params import DetectParams
 from detection.schema import Outcome, check_detections
 
 if TYPE_CHECKING:

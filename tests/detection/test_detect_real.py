@@ -8,7 +8,8 @@ import pytest
 from pyproj import Transformer
 from shapely.geometry import Point, box
 
-from detection.detect import DetectParams, Findings, find_changes
+from detection.detect import Findings, find_changes
+from detection.params import DetectParams
 from geo.grid import Grid
 from geo.scene import Stack
 from geo.sources.folder import FolderSource

@@ -6,8 +6,9 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from detection.detect import DetectParams, Findings, find_changes
+from detection.detect import Findings, find_changes
 from detection.evaluate import match_truth
+from detection.params import DetectParams
 from detection.schema import Outcome
 from geo.grid import Grid
 from geo.scene import Stack

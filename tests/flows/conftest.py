@@ -16,7 +16,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry import Polygon, box, mapping
 
-from detection.detect import DetectParams, Findings, no_imagery
+from detection.detect import Findings, no_imagery
+from detection.params import DetectParams
 from detection.schema import Outcome, detections_frame
 from flows.run import run_workspace
 from geo.crs import reproject

@@ -13,7 +13,7 @@ import pytest
 from shapely.geometry import Polygon
 from typer.testing import CliRunner
 
-from detection.detect import DETECTION_BANDS
+from detection.params import DETECTION_BANDS
 from flows.cli import app
 from flows.config import BudgetSettings
 from flows.cost import plan_workspace

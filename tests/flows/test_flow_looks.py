@@ -13,7 +13,8 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from aoi.areas import Area
-from detection.detect import DetectParams, find_changes
+from detection.detect import find_changes
+from detection.params import DetectParams
 from flows.config import Config, PeriodSettings
 from flows.looks import COPIES, area_grid, check_memory, common_bands, find_scenes, read_looks
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError

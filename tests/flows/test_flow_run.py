@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from detection.detect import DetectParams, Findings
+from detection.detect import Findings
+from detection.params import DetectParams
 from detection.schema import Outcome, check_detections
 from flows import pipeline
 from flows.outcome import AreaOutcome, RunReport, State

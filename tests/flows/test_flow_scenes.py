@@ -15,7 +15,8 @@ import pytest
 from pyproj import Transformer
 from shapely.geometry import box, mapping
 
-from detection.detect import DetectParams, Findings, find_changes
+from detection.detect import Findings, find_changes
+from detection.params import DetectParams
 from flows.looks import MaskSettings, read_looks
 from flows.run import run_workspace
 from flows.scenes import scene_rows, tiles

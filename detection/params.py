@@ -1,0 +1,75 @@
+"""Every setting of detection, in one value."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+
+from detection.events import EventParams
+from detection.lifecycle import LifecycleParams
+from detection.looks import LookParams
+from detection.onset import OnsetParams
+from detection.schema import SCHEMA_VERSION
+from detection.steps import StepParams
+from geo.coregister import CoregisterParams
+from geo.grid import Grid
+
+DETECTION_BANDS = ("B02", "B03", "B04", "B08")
+"""What changes are found in, where it is offered: the bands with 10 m pixels. The short-wave infrared bands, at 20 m,
+blur what is small: on labelled pairs they cost more than they bring (`python -m benchmarks.oscd`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectParams:
+    """How changes are found. One setting serves all places: the scene's own noise sets the thresholds."""
+
+    context_m: float = 1210.0
+    """Side of the surroundings that tell what unchanged ground became, in metres."""
+
+    patch_m: float = 70.0
+    """Side of the window over which the contrast is averaged, in metres."""
+
+    seed_z: float = 5.0
+    """A change needs a pixel whose contrast is this many robust sigma above unchanged ground."""
+
+    grow_z: float = 3.0
+    """From there it reaches as far as the contrast stays above this."""
+
+    gap_m: float = 60.0
+    """Changes closer together than this are one site."""
+
+    min_area_m2: float = 1500.0
+    """Smaller changes are not reported."""
+
+    min_observed_share: float = 0.5
+    """With less of the area (0-1) seen both before and after, "nothing found" is not said."""
+
+    looks: LookParams = field(default_factory=LookParams)
+    coregister: CoregisterParams = field(default_factory=CoregisterParams)
+    steps: StepParams = field(default_factory=StepParams)
+    onset: OnsetParams = field(default_factory=OnsetParams)
+    events: EventParams = field(default_factory=EventParams)
+    lifecycle: LifecycleParams = field(default_factory=LifecycleParams)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.grow_z <= self.seed_z:
+            raise ValueError(f"grow_z must lie above 0 and not above seed_z; got {self.grow_z} and {self.seed_z}")
+        if self.patch_m >= self.context_m:
+            raise ValueError(f"patch_m must be smaller than context_m; got {self.patch_m} and {self.context_m}")
+
+    @property
+    def settings_hash(self) -> str:
+        """Twelve hex digits that change with any setting and with the meaning of the tables."""
+        text = json.dumps([SCHEMA_VERSION, asdict(self)], sort_keys=True)
+        return sha256(text.encode()).hexdigest()[:12]
+
+    def context_px(self, grid: Grid) -> int:
+        """Return the side of the surroundings as a whole, odd number of pixels of `grid`."""
+        return _odd(self.context_m / grid.pixel_m)
+
+    def patch_px(self, grid: Grid) -> int:
+        """Return the side of the patch as a whole, odd number of pixels of `grid`."""
+        return _odd(self.patch_m / grid.pixel_m)
+
+
+def _odd(size_px: float) -> int:
+    return max(1, 2 * round((size_px - 1) / 2) + 1)
