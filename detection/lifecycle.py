@@ -38,6 +38,18 @@ class LifecycleParams:
     confirm_confidence: float = 0.6
     """Least probability."""
 
+    drop_looks: int = 2
+    """Clear looks at its place that do not show it, after which it is dropped."""
+
+    unseen_days: int = 90
+    """Days without a clear look at its place, while there is imagery, after which it is not observable."""
+
+    close_days: int = 365
+    """Days at rest after completion, after which it is closed."""
+
+    expire_days: int = 730
+    """Days with clear looks without being confirmed, after which it is closed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -107,7 +119,7 @@ def carry_ids(new: gpd.GeoDataFrame, previous: gpd.GeoDataFrame | None) -> gpd.G
     old = previous.to_crs(new.crs)
     pairs = sorted(
         (
-            (-_shared(after.geometry, before.geometry), str(before.detection_id), index)
+            (-shared_share(after.geometry, before.geometry), str(before.detection_id), index)
             for index, after in zip(new.index, new.itertuples(), strict=True)
             for before in old.itertuples()
             if _family(Event(after.event)) == _family(Event(before.event))
@@ -136,6 +148,7 @@ def _family(event: Event) -> str:
     return "built" if event in {Event.CONSTRUCTION, Event.EXPANSION} else event.value
 
 
-def _shared(first: BaseGeometry, second: BaseGeometry) -> float:
+def shared_share(first: BaseGeometry, second: BaseGeometry) -> float:
+    """Return which share (0-1) of the smaller of two outlines they have in common."""
     overlap = first.intersection(second).area
     return float(overlap / min(first.area, second.area))

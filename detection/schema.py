@@ -12,7 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Event(StrEnum):
@@ -34,8 +34,34 @@ class Status(StrEnum):
     CANDIDATE = "candidate"
     """Seen, but with too few clear looks to be sure: a pair of images never gives more."""
     CONFIRMED = "confirmed"
+    """Seen in enough clear looks over enough days, or held to be true by a reviewer."""
+    NOT_OBSERVABLE = "not_observable"
+    """Open, but the place has not been seen clearly since `not_observable_since`; `confirmed_on` tells what it was."""
+    DROPPED = "dropped"
+    """Later clear looks do not show it."""
     REJECTED = "rejected"
+    """Held to be false by a reviewer."""
     CLOSED = "closed"
+    """No longer followed: complete and at rest, or not confirmed within the time allowed."""
+
+
+class Phase(StrEnum):
+    """How far a construction has come."""
+
+    SITE_PREPARATION = "site_preparation"
+    """The ground is disturbed; nothing stands on it yet."""
+    ACTIVE = "active"
+    """Work goes on: structure and brightness change from look to look."""
+    COMPLETE = "complete"
+    """At rest at its new level."""
+
+
+class Verdict(StrEnum):
+    """What a person who looked at a detection holds it to be."""
+
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    UNSURE = "unsure"
 
 
 class Outcome(StrEnum):
@@ -73,12 +99,33 @@ DETECTION_COLUMNS: Mapping[str, str] = {
     "looks_before": "int",
     "looks_after": "int",
     "area_m2": "float",
+    "area_low_m2": "float?",
+    "area_high_m2": "float?",
+    "roofs": "float?",
+    "phase": "str?",
+    "active_after": "date?",
+    "active_by": "date?",
+    "complete_after": "date?",
+    "complete_by": "date?",
+    "camp_likeness": "float?",
+    "false_alerts_per_site_year": "float?",
+    "not_observable_since": "date?",
+    "verdict": "str?",
     "evidence": "json",
     "sensors": "str",
     "scene_ids": "json",
     "settings_hash": "str",
 }
-"""Column to kind; ``?`` allows a missing value. ``geometry`` comes last, polygons in a projected CRS or EPSG:4326."""
+"""Column to kind; ``?`` allows a missing value. ``geometry`` comes last, polygons in a projected CRS or EPSG:4326.
+
+``area_low_m2`` to ``area_high_m2`` is the 95 % interval of the changed ground, ``roofs`` the number of separate new
+roofs. A phase begins between ``active_after`` (not yet) and ``active_by`` (certainly), ``complete_after`` and
+``complete_by``; missing where it did not begin or cannot be told. ``camp_likeness`` (0-1) is how much the object
+looks like a walled compound of rows of blocks. ``false_alerts_per_site_year`` is how often a place where nothing
+happened raised evidence this strong."""
+
+INTERVALS = (("onset_after", "onset_by"), ("active_after", "active_by"), ("complete_after", "complete_by"))
+"""Pairs of columns: certainly not yet, and certainly by then."""
 
 COVERAGE_COLUMNS: Mapping[str, str] = {
     "area_id": "str",
@@ -96,8 +143,9 @@ COVERAGE_COLUMNS: Mapping[str, str] = {
     "settings_hash": "str",
 }
 """One row an area. ``observed_share`` (0-1) is the part of the area seen clearly often enough, before and
-after, that a change could have been found; ``detectable_contrast`` is the smallest change of brightness (in the
-units of the bands) of a patch of ``detectable_area_m2`` that would have been reported; ``not_seen`` lists the
+after, that a change could have been found; ``detectable_area_m2`` is the smallest built area that would have been
+found four times in five; ``detectable_contrast`` is the smallest change of brightness (in the units of the bands) of a
+patch that would have been reported; ``not_seen`` lists the
 dates that did not count, each with its reason."""
 
 _DTYPES: Mapping[str, str] = {
@@ -110,14 +158,14 @@ _DTYPES: Mapping[str, str] = {
 
 
 def detections_frame(rows: Sequence[Mapping[str, Any]], *, epsg: int) -> gpd.GeoDataFrame:
-    """Make a checked detections table of `rows`, each with all of `DETECTION_COLUMNS` and ``geometry``."""
+    """Make a checked detections table of `rows`, each with ``geometry`` and all of `DETECTION_COLUMNS` that must be."""
     frame = _typed(rows, DETECTION_COLUMNS, epsg=epsg)
     check_detections(frame)
     return frame
 
 
 def coverage_frame(rows: Sequence[Mapping[str, Any]], *, epsg: int) -> gpd.GeoDataFrame:
-    """Make a checked coverage table of `rows`, each with all of `COVERAGE_COLUMNS` and the area's ``geometry``."""
+    """Make a checked coverage table of `rows`, each with the area's ``geometry`` and all of `COVERAGE_COLUMNS`."""
     frame = _typed(rows, COVERAGE_COLUMNS, epsg=epsg)
     _check_columns(frame, COVERAGE_COLUMNS, table="coverage")
     _check_vocabulary(frame, "outcome", Outcome)
@@ -152,13 +200,17 @@ def check_detections(frame: gpd.GeoDataFrame) -> None:
     _check_vocabulary(frame, "event", Event)
     _check_vocabulary(frame, "status", Status)
     _check_vocabulary(frame, "facility_relation", Relation)
+    _check_vocabulary(frame, "phase", Phase)
+    _check_vocabulary(frame, "verdict", Verdict)
     _check_shares(frame, "confidence")
+    _check_shares(frame, "camp_likeness")
+    for first, last in INTERVALS:
+        if (frame[first] > frame[last]).any():
+            raise ValueError(f"detections: {first} must not be later than {last}")
     if frame["detection_id"].duplicated().any():
         raise ValueError(
             f"detections: {frame['detection_id'][frame['detection_id'].duplicated()].iloc[0]} stands twice"
         )
-    if (frame["onset_after"] > frame["onset_by"]).any():
-        raise ValueError("detections: onset_after must not be later than onset_by")
     if (frame["area_m2"] <= 0).any():
         raise ValueError("detections: area_m2 must be above 0")
     if not frame.geometry.is_valid.all() or frame.geometry.is_empty.any():
@@ -166,7 +218,9 @@ def check_detections(frame: gpd.GeoDataFrame) -> None:
 
 
 def _rows(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of `frame` with None for what is missing in a text column."""
+    """Return the rows of `frame` with None for what is missing in a text column, or in a table of an earlier version."""
+    optional = [name for name, kind in columns.items() if kind.endswith("?") and name not in frame.columns]
+    frame = frame.assign(**dict.fromkeys(optional))
     texts = [name for name, kind in columns.items() if _DTYPES[kind.rstrip("?")] == "object"]
     plain = frame.astype(dict.fromkeys(texts, object))
     plain[texts] = plain[texts].where(plain[texts].notna(), None)
@@ -186,7 +240,10 @@ def _as_text(value: object) -> object:
 
 def _typed(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, epsg: int) -> gpd.GeoDataFrame:
     data = {
-        name: pd.Series([row[name] for row in rows], dtype=_DTYPES[kind.rstrip("?")]) for name, kind in columns.items()
+        name: pd.Series(
+            [row.get(name) if kind.endswith("?") else row[name] for row in rows], dtype=_DTYPES[kind.rstrip("?")]
+        )
+        for name, kind in columns.items()
     }
     shapes = gpd.GeoSeries([row["geometry"] for row in rows], crs=epsg)
     return gpd.GeoDataFrame(data, geometry=shapes, crs=epsg)
@@ -207,11 +264,11 @@ def _check_columns(frame: gpd.GeoDataFrame, columns: Mapping[str, str], *, table
 
 
 def _check_vocabulary(frame: gpd.GeoDataFrame, column: str, words: type[StrEnum]) -> None:
-    strange = set(frame[column]) - {word.value for word in words}
+    strange = set(frame[column].dropna()) - {word.value for word in words}
     if strange:
         raise ValueError(f"{column}: {sorted(map(str, strange))} is not among {[word.value for word in words]}")
 
 
 def _check_shares(frame: gpd.GeoDataFrame, column: str) -> None:
-    if not frame[column].between(0, 1).all():
+    if not frame[column].dropna().between(0, 1).all():
         raise ValueError(f"{column}: must lie in 0 to 1")

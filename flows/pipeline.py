@@ -41,7 +41,7 @@ from flows.sources import make_source
 from flows.version import code_version
 from flows.workspace import Workspace
 from geo.choice import Choice
-from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
+from geo.crs import LON_LAT_EPSG, is_placed, reproject, utm_epsg
 from geo.errors import AoiError, ConfigError
 from geo.grid import Grid
 from geo.scene import Stack
@@ -184,10 +184,10 @@ def facilities_near(job: Job, area: Area) -> list[Facility]:
     grid = area_grid(area, config)
     ground_m = box(*grid.bounds_m).buffer(config.join.near_m)
     return [
-        place
-        for place in job.facilities
-        if reproject(place.location_4326, from_epsg=LON_LAT_EPSG, to_epsg=grid.epsg).distance(ground_m)
-        <= place.position_error_m
+        facility
+        for facility in job.facilities
+        if is_placed(place := reproject(facility.location_4326, from_epsg=LON_LAT_EPSG, to_epsg=grid.epsg))
+        and place.distance(ground_m) <= facility.position_error_m
     ]
 
 

@@ -27,6 +27,11 @@ def reproject(shape: Shape, *, from_epsg: int, to_epsg: int) -> Shape:
     return moved
 
 
+def is_placed(shape: BaseGeometry) -> bool:
+    """Say whether each point of a reprojected shape has a place: a quarter of the globe away, a UTM zone has none."""
+    return bool(np.isfinite(shapely.get_coordinates(shape)).all())
+
+
 def utm_epsg(shape_4326: BaseGeometry) -> int:
     """Return the EPSG code of the WGS 84 UTM zone in which the middle of `shape_4326` lies.
 

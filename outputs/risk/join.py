@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from aoi.facilities import Facility
 from detection.schema import Event, Relation, check_detections
-from geo.crs import LON_LAT_EPSG, reproject
+from geo.crs import LON_LAT_EPSG, is_placed, reproject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,10 @@ def join_facilities(
 
     """
     epsg = detections.crs.to_epsg()
-    places = [
+    everywhere = [
         (facility, reproject(facility.location_4326, from_epsg=LON_LAT_EPSG, to_epsg=epsg)) for facility in facilities
     ]
+    places = [(facility, place) for facility, place in everywhere if is_placed(place)]
     neighbours = [nearest(outline, places, near_m=params.near_m) for outline in detections.geometry]
     texts = {
         "facility_id": [None if near is None else near.facility.facility_id for near in neighbours],

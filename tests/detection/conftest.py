@@ -60,7 +60,7 @@ def make_stack() -> MakeStack:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_row() -> MakeRow:
     """Return the maker of rows: a confirmed construction of 100 x 100 m."""
 
