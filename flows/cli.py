@@ -217,6 +217,28 @@ def imagery_prune(  # noqa: PLR0913  # each argument is an option of the command
 
 
 @app.command()
+def review(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    detection: Annotated[str, typer.Argument(help="Its id, as the layers and the page show it.")],
+    verdict: Annotated[str, typer.Argument(help="confirmed, rejected or unsure.")],
+    *,
+    reviewer: Annotated[str, typer.Option(help="Who decides: a name or initials.")],
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Take down what a person decided about a detection; the next run shows it, and no later one forgets it."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.reviews import review_detection, verdict_of  # noqa: PLC0415
+
+        root = _folder(context, workspace)
+        area_id = review_detection(root, detection, verdict_of(verdict), reviewer=reviewer, note=note)
+        show.document({"detection_id": detection, "area_id": area_id, "verdict": verdict, "reviewer": reviewer})
+        show.say(f"{detection} of area {area_id}: {verdict} by {reviewer}; `sitewatch run` brings it into the layers")
+
+
+@app.command()
 def doctor(
     context: typer.Context,
     *,

@@ -7,17 +7,22 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import geopandas as gpd
+import pandas as pd
 from shapely.geometry import Polygon, box
+from shapely.geometry.base import BaseGeometry
 
 from aoi.areas import Area
 from aoi.facilities import Facility
 from aoi.read.vector import read_areas, read_facilities
 from detection.detect import Findings, find_changes, no_imagery
+from detection.history import Circumstances, Followed, Review, follow_up
 from detection.lifecycle import carry_ids
 from detection.schema import Event, Outcome
 from flows.config import HOW_NOT_WHAT
@@ -35,7 +40,8 @@ from flows.looks import (
 from flows.outcome import AreaOutcome, State, failed
 from flows.pictures import Surroundings, credit_line, draw_pictures, looks_picture_name, most_telling
 from flows.plan import Action, Inputs, Step, decide, digest
-from flows.product import PICTURES_NAME, Product, Record, find_product, new_product, seal, write_layers
+from flows.product import PICTURES_NAME, Product, Record, find_product, new_product, seal, write_history, write_layers
+from flows.reviews import digest_lines, read_reviews
 from flows.scenes import scene_rows, tiles
 from flows.sources import make_source
 from flows.version import code_version
@@ -53,6 +59,9 @@ from outputs.scenes.table import SCENES_NAME, SceneRow, write_scenes
 
 logger = logging.getLogger(__name__)
 
+MOST = 0.5
+"""A look at less of a place (0-1) than this is no look at it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
@@ -62,6 +71,8 @@ class Job:
     areas: Mapping[str, Area]
     facilities: Sequence[Facility]
     source: ImagerySource
+    reviews: Mapping[str, Sequence[Review]] = field(default_factory=dict)
+    """By area, oldest first."""
 
     @classmethod
     def open(cls, root: Path) -> "Job":
@@ -79,7 +90,13 @@ class Job:
         for area in areas.values():
             check_place(area)
         facilities = read_facilities(workspace.facilities_path) if workspace.facilities_path else ()
-        return cls(workspace=workspace, areas=areas, facilities=facilities, source=make_source(workspace))
+        return cls(
+            workspace=workspace,
+            areas=areas,
+            facilities=facilities,
+            source=make_source(workspace),
+            reviews=read_reviews(workspace.reviews_path),
+        )
 
     def chosen(self, area_ids: Sequence[str]) -> list[str]:
         """Return the ids of the areas to watch: those asked for, or all.
@@ -175,6 +192,7 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
         facilities=digest([asdict(place) | {"location_4326": place.location_4326.wkb_hex} for place in places]),
         code=code_version(),
         scenes={ref.scene_id: ref.fingerprint for ref in refs},
+        reviews=digest(lines) if (lines := digest_lines(job.reviews.get(area.area_id, ()))) else "",
     )
 
 
@@ -214,10 +232,12 @@ def _make(job: Job, area: Area, choice: Choice, *, step: Step, before: Product |
     check_memory(area.area_id, choice.chosen, grid, limit_mb=config.limits.memory_mb)
     looks = read_looks(job.source, choice.chosen, grid, area_id=area.area_id, masks=MaskSettings.of(config))
     found = _with_not_seen(_findings(job, area, looks, grid=grid), looks, choice)
-    detections = carry_ids(found.detections, _earlier_detections(before))
+    followed = _followed(job, area, found, before, grid=grid)
+    detections = followed.detections
     area_dir = job.workspace.area_dir(area.area_id)
     with new_product(area_dir, step.inputs.key) as unfinished:
         write_layers(unfinished, detections, found.coverage)
+        write_history(unfinished, [*(before.history() if before else ()), *followed.moves])
         rows = scene_rows(area.area_id, choice, looks, found, grid.is_inside(area.polygon_4326))
         write_scenes(unfinished / SCENES_NAME, rows)
         _draw_looks(job, area, rows, looks, unfinished / PICTURES_NAME)
@@ -267,6 +287,32 @@ def wanted(detections: gpd.GeoDataFrame, area: Area) -> gpd.GeoDataFrame:
     """
     events = {Event.DEMOLITION if name == "desecuritisation" else Event(name) for name in area.events}
     return detections[detections["event"].isin({*events, Event.SURFACE_CHANGE})].reset_index(drop=True)
+
+
+def _followed(job: Job, area: Area, found: Findings, before: Product | None, *, grid: Grid) -> Followed:
+    """Set what was found beside what the last run left and what people decided."""
+    previous = _earlier_detections(before)
+    if previous is not None:
+        previous = wanted(previous, area)
+    carried = carry_ids(found.detections, previous)
+    period_end = found.coverage["period_end"].iloc[0]
+    known = [day.date() for table in (carried, previous) if table is not None for day in table["last_seen_on"]]
+    now = Circumstances(
+        last_look=max(known, default=OLDEST) if pd.isna(period_end) else period_end.date(),
+        seen_on=partial(_seen_on, found, grid),
+        settings_hash=job.workspace.config.detection.settings_hash,
+    )
+    reviews = job.reviews.get(area.area_id, ())
+    return follow_up(carried, previous, reviews, now, job.workspace.config.detection.lifecycle)
+
+
+def _seen_on(found: Findings, grid: Grid, outline_m: BaseGeometry) -> list[date]:
+    """Return the days of the looks that counted on which most of a place was clearly seen."""
+    if found.registered is None:
+        return []
+    here = grid.is_inside(reproject(outline_m, from_epsg=grid.epsg, to_epsg=LON_LAT_EPSG))
+    shares = found.registered.is_clear[:, here].mean(axis=1) if here.any() else []
+    return [day for day, share in zip(found.registered.days, shares, strict=False) if share >= MOST]
 
 
 def _earlier_detections(before: Product | None) -> gpd.GeoDataFrame | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -14,6 +14,7 @@ import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
+from detection.history import Move
 from detection.schema import Outcome, as_coverage, as_detections
 from flows.plan import Existing, Inputs
 from flows.workspace import point_to, writing
@@ -22,6 +23,7 @@ from geo.errors import OutputError
 
 RECORD_NAME = "result.json"
 LAYERS_NAME = "area.gpkg"
+HISTORY_NAME = "history.jsonl"
 PICTURES_NAME = "pictures"
 RECORD_VERSION = 1
 
@@ -64,6 +66,12 @@ class Product:
     def coverage(self) -> gpd.GeoDataFrame:
         """Read the coverage row, in the area's UTM zone."""
         return as_coverage(pyogrio.read_dataframe(self.folder / LAYERS_NAME, layer="coverage"))
+
+    def history(self) -> tuple[Move, ...]:
+        """Read every move of every detection of this area, the oldest first."""
+        path = self.folder / HISTORY_NAME  # products of earlier versions have none
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else ()
+        return tuple(Move.of_json(json.loads(line)) for line in lines)
 
     def is_intact(self) -> bool:
         """Say whether every file is there with the content it was written with."""
@@ -114,6 +122,18 @@ def write_layers(folder: Path, detections: gpd.GeoDataFrame, coverage: gpd.GeoDa
             pyogrio.write_dataframe(table, path, layer=layer, driver="GPKG", geometry_type="Unknown")
     except (DataSourceError, DataLayerError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def write_history(folder: Path, moves: Sequence[Move]) -> None:
+    """Write the moves of all detections of an area into `folder`, one line each.
+
+    Raises:
+        OutputError: The disk does not take it.
+
+    """
+    with writing(folder / HISTORY_NAME):
+        text = "".join(json.dumps(move.as_json(), ensure_ascii=False) + "\n" for move in moves)
+        (folder / HISTORY_NAME).write_text(text, encoding="utf-8")
 
 
 def seal(folder: Path, record: Record) -> None:

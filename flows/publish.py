@@ -22,6 +22,7 @@ from flows.version import code_version, sitewatch_version
 from flows.workspace import point_to, writing
 from geo.atomic import atomic_folder
 from geo.crs import LON_LAT_EPSG
+from outputs.evidence.history import HISTORY_TABLE, write_moves
 from outputs.evidence.manifest import RunRecord, write_manifest
 from outputs.layers.geojson import write_geojson
 from outputs.layers.geopackage import write_geopackage
@@ -117,6 +118,7 @@ def _fill(
     write_geojson(folder / "detections.geojson", summary.detections, credit=summary.credit)
     write_geojson(folder / "coverage.geojson", summary.coverage, credit=summary.credit)
     _copy_pictures(folder / PICTURES_NAME, products.values())
+    write_moves(folder / HISTORY_TABLE, {area_id: one.history() for area_id, one in products.items()})
     join_scenes(folder / SCENES_NAME, [one.folder / SCENES_NAME for one in products.values()])
     write_summary(folder / "summary.html", summary)
     document = {"products": keys_of(products), "areas": [one.as_json() for one in outcomes]}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from aoi.facilities import FacilityKind
-from detection.schema import Event, Outcome, Relation, Status
+from detection.schema import Event, Outcome, Phase, Relation, Status
 
 EVENT_WORDS: Mapping[str, str] = {
     Event.CONSTRUCTION: "Construction",
@@ -26,12 +26,16 @@ EVENT_COLOURS: Mapping[str, str] = {
 STATUS_WORDS: Mapping[str, str] = {
     Status.CANDIDATE: "Candidate",
     Status.CONFIRMED: "Confirmed",
+    Status.NOT_OBSERVABLE: "Not observable",
+    Status.DROPPED: "Dropped",
     Status.REJECTED: "Rejected",
     Status.CLOSED: "Closed",
 }
 STATUS_MEANINGS: Mapping[str, str] = {
     Status.CANDIDATE: "seen, but in too few clear looks to be sure",
     Status.CONFIRMED: "seen again and again in clear looks",
+    Status.NOT_OBSERVABLE: "not seen clearly for long: it may go on or be gone",
+    Status.DROPPED: "later clear looks do not show it",
     Status.REJECTED: "held to be false",
     Status.CLOSED: "no longer followed",
 }
@@ -59,6 +63,11 @@ RELATION_WORDS: Mapping[str, str] = {
     Relation.INSIDE: "inside",
     Relation.NEAR: "near",
     Relation.NONE: "none known nearby",
+}
+PHASE_WORDS: Mapping[str, str] = {
+    Phase.SITE_PREPARATION: "Site preparation",
+    Phase.ACTIVE: "Active construction",
+    Phase.COMPLETE: "Complete",
 }
 NOT_REVIEWED = "Found by computer. Not reviewed by a person."
 

@@ -30,6 +30,18 @@ ALIASES: Mapping[str, str] = {
     "looks_before": "Clear looks before",
     "looks_after": "Clear looks after",
     "area_m2": "Area changed (m²)",
+    "area_low_m2": "… at least (m²)",
+    "area_high_m2": "… at most (m²)",
+    "roofs": "Separate new roofs",
+    "phase": "Phase",
+    "active_after": "Work not yet begun on",
+    "active_by": "Work begun by",
+    "complete_after": "Not yet complete on",
+    "complete_by": "Complete by",
+    "camp_likeness": "Likeness to a walled compound (0-1)",
+    "false_alerts_per_site_year": "False alerts as strong, a site and year",
+    "not_observable_since": "Not observable since",
+    "verdict": "Verdict",
     "evidence": "Evidence (JSON)",
     "outcome": "Outcome",
     "period_start": "First look",
@@ -117,7 +129,12 @@ def _detection_categories() -> list[Category]:
     ]
     past = [
         Category(value=status, label=f"{STATUS_WORDS[status]} (any event)", rgb=_rgb(_GREY), line=line)
-        for status, line in ((Status.CLOSED, "solid"), (Status.REJECTED, "dot"))
+        for status, line in (
+            (Status.CLOSED, "solid"),
+            (Status.NOT_OBSERVABLE, "dash dot"),
+            (Status.DROPPED, "dot"),
+            (Status.REJECTED, "dot"),
+        )
     ]
     return [*shown, *past]
 

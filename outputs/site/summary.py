@@ -33,7 +33,14 @@ from outputs.vocabulary import (
     words,
 )
 
-_STATUS_ORDER = (Status.CONFIRMED, Status.CANDIDATE, Status.CLOSED, Status.REJECTED)
+_STATUS_ORDER = (
+    Status.CONFIRMED,
+    Status.CANDIDATE,
+    Status.NOT_OBSERVABLE,
+    Status.CLOSED,
+    Status.DROPPED,
+    Status.REJECTED,
+)
 _HECTARE_M2 = 10_000.0
 
 
