@@ -24,7 +24,7 @@ from geo.sources.simulated import (
     scenario,
 )
 from geo.sources.simulated.spectra import SEASONS, SPECTRA, Crop, green_share
-from geo.sources.simulated.sun import sun_on
+from geo.sun import sun_on
 
 EVENT_OF = {"compound": "construction", "park": "expansion", "removal": "demolition"}
 

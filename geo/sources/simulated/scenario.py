@@ -17,7 +17,7 @@ from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
 from geo.grid import Grid
 from geo.sources.simulated.coverage import coverage_on
 from geo.sources.simulated.structures import SimulatedEvent, Structure
-from geo.sources.simulated.sun import Sun, sun_on
+from geo.sun import Sun, sun_on
 
 NATIVE_PIXEL_M = 10.0
 _SHIFT_STREAM = 1

@@ -22,8 +22,8 @@ from geo.sources.simulated.render import Footprints, Window, surface_image
 from geo.sources.simulated.scenario import Scenario
 from geo.sources.simulated.sky import SCL_BANDS, SceneClass, classify, through_sky, without_edges
 from geo.sources.simulated.spectra import BANDS
-from geo.sources.simulated.sun import solar_overpass_utc
 from geo.sources.simulated.weather import Weather, weather_on, white_noise
+from geo.sun import solar_overpass_utc
 
 OFFERED = (*BANDS, "SCL")
 PLATFORM = "simulated"
@@ -122,13 +122,13 @@ class SimulatedSource:
     ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.uint8]]:
         """Return reflectance by band and SCL of `day` on `grid`."""
         down, right = native_places(grid, self.scenario.grid)
-        window = _window_around(down, right, self.scenario.grid)
+        window = window_around(down, right, self.scenario.grid)
         if window is None:
             nothing = {band: np.full(grid.shape, np.nan, dtype=np.float32) for band in bands}
             return nothing, np.full(grid.shape, _OUTSIDE, dtype=np.uint8)
         seen, classes = self._seen(day, window, bands)
         places = np.stack([down - window.rows[0], right - window.columns[0]])
-        return {band: _interpolated(seen[band], places) for band in bands}, _nearest(classes, places)
+        return {band: interpolated(seen[band], places) for band in bands}, _nearest(classes, places)
 
     def _seen(
         self, day: date, window: Window, bands: Sequence[str]
@@ -165,7 +165,7 @@ def _snapped(places: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(places - whole) < _ALIGNED_PX, whole, places)
 
 
-def _window_around(down: NDArray[np.float64], right: NDArray[np.float64], native: Grid) -> Window | None:
+def window_around(down: NDArray[np.float64], right: NDArray[np.float64], native: Grid) -> Window | None:
     """Return the even window of the native grid that all interpolation between `down` and `right` needs."""
     edges = []
     for places, size in ((down, native.height_px), (right, native.width_px)):
@@ -184,7 +184,8 @@ def _cut(weather: Weather, window: Window, *, brightness: float) -> Weather:
     return replace(weather, gain=weather.gain * np.float32(brightness), **cut)
 
 
-def _interpolated(values: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float32]:
+def interpolated(values: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return `values`, shape (y, x), between pixels: at `places`, shape (2, ...), row and column; NaN beyond them."""
     result: NDArray[np.float32] = map_coordinates(values, places, output=np.float32, order=1, cval=np.nan)
     return result
 

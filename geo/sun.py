@@ -1,4 +1,4 @@
-"""Where the sun stands when the simulated satellite passes."""
+"""Where the sun stands when a Sentinel-2 satellite passes."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
