@@ -13,6 +13,8 @@ from scipy.stats import genpareto, kstest
 
 _TAIL_SHARE = 0.1
 _LEAST_TAIL = 30
+_ENOUGH = 10
+"""So many values beyond tell more than any fit."""
 _LEAST_FIT_P = 0.05
 """A fit that a Kolmogorov-Smirnov test finds less likely than this is not used. Its parameters were fitted to the same
 values, so that the test is lenient: it catches tails of the wrong kind, no small misfit."""
@@ -72,17 +74,17 @@ class ChanceTail:
             return 1.0
         at_least = self.count - int(np.searchsorted(self.ordered, statistic, side="left"))
         by_rank = (1 + at_least) / (1 + self.count)
-        if statistic <= self.threshold:
+        if at_least >= _ENOUGH or statistic <= self.threshold:
             return by_rank
         tail = float(genpareto(self.shape, scale=self.scale).sf(statistic - self.threshold))
         share = float((self.ordered > self.threshold).mean())
-        return max(share * tail, self.smallest_p)
+        return min(max(share * tail, self.smallest_p), _ENOUGH / (1 + self.count))
 
     def critical(self, probability: float) -> float:
         """Return the value that chance exceeds with `probability`; infinite where that cannot be told."""
         if probability < self.smallest_p or not self.count:
             return float("inf")
         share = float((self.ordered > self.threshold).mean())
-        if np.isfinite(self.threshold) and probability < share:
+        if np.isfinite(self.threshold) and probability < share and probability * self.count < _ENOUGH:
             return self.threshold + float(genpareto(self.shape, scale=self.scale).isf(probability / share))
         return float(np.quantile(self.ordered, 1 - probability))

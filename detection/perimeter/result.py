@@ -31,7 +31,7 @@ CHANGES = frozenset({ArcState.WEAKENED, ArcState.GONE, ArcState.APPEARED})
 class PerimeterParams:
     """How a perimeter is watched."""
 
-    spacing_m: float = 5.0
+    spacing_m: float = 10.0
     """Between profiles along the line."""
 
     arc_m: float = 125.0

@@ -28,7 +28,7 @@ def watch_perimeter(stack: Stack, ring_m: LinearRing, params: PerimeterParams) -
         params: How it is watched.
 
     """
-    line = along(ring_m, spacing_m=min(params.spacing_m, stack.grid.pixel_m / 2), arc_m=params.arc_m)
+    line = along(ring_m, spacing_m=min(params.spacing_m, stack.grid.pixel_m), arc_m=params.arc_m)
     copies = copies_of(line, stack.grid, params)
     if copies is None or len(stack.days) < 2 * params.min_looks:
         few = "no room for copies of the perimeter around it" if copies is None else f"{len(stack.days)} looks only"
