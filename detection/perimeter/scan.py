@@ -13,8 +13,9 @@ from detection.tails import ChanceTail
 
 Values = NDArray[np.float32]
 
-_LEAST_TOLD = 0.6
-"""A copy counts for stretches when this share (0-1) of its arcs was compared."""
+_LEAST_TOLD = 0.3
+_LEAST_ARCS = 3
+"""A copy counts for stretches when this share (0-1) of its arcs was compared, and at least so many."""
 _SQUARE_DROP = 3.84
 """Cuts whose squared statistic lies within this of the best one's may be the true one (95 %, likelihood ratio)."""
 
@@ -34,6 +35,8 @@ class Scan:
     """Standard error of the difference."""
     looks: NDArray[np.int64]
     """Looks compared before and after, shape (2, cut, copy, arc)."""
+    last_compared: tuple[int, ...]
+    """Index of the last date that was compared, for each cut: later ones have no counterpart of their season."""
 
 
 def scan_cuts(contrast: Values, days: Sequence[date], params: PerimeterParams) -> Scan:
@@ -43,15 +46,16 @@ def scan_cuts(contrast: Values, days: Sequence[date], params: PerimeterParams) -
     cuts = tuple(range(params.min_looks, len(days) - params.min_looks + 1))
     sides = [_compare(contrast, in_season, cut, usual, params) for cut in cuts]
     before, after, error = (np.stack([getattr(side, name) for side in sides]) for name in ("before", "after", "error"))
-    change = before - after
+    loss = (np.abs(before) - np.abs(after)) / error
     return Scan(
         cuts=cuts,
-        loss=np.sign(before) * change / error,
-        gain=-np.sign(after) * change / error,
+        loss=loss,
+        gain=-loss,
         before=before,
         after=after,
         error=error,
         looks=np.stack([side.looks for side in sides], axis=1),
+        last_compared=tuple(int(np.flatnonzero(in_season[:, :cut].any(axis=1))[-1]) for cut in cuts),
     )
 
 
@@ -96,20 +100,31 @@ def stretch_p(statistic: Values) -> float:
 
 
 def _best_stretch(statistic: Values) -> Values:
-    """Return, for each copy, the largest sum over a stretch of neighbouring arcs and its square root of arcs."""
+    """Return, for each copy, the largest sum over a stretch of neighbouring arcs by the square root of their number.
+
+    Arcs of a copy that were not compared are filled with others of the same copy, which share its dates and their
+    registration; a copy with too few of them counts for nothing.
+    """
     arcs = statistic.shape[2]
-    is_seen = np.isfinite(statistic)
-    value = np.where(is_seen, statistic, 0)
-    twice = np.concatenate([value, value], axis=2).cumsum(axis=2)
-    seen = np.concatenate([is_seen, is_seen], axis=2).cumsum(axis=2)
-    best = np.full(statistic.shape[1], -np.inf, dtype=np.float64)
+    is_seen = np.asarray(np.isfinite(statistic).any(axis=0))
+    filled = np.stack([_filled(statistic[:, copy], is_seen[copy]) for copy in range(len(is_seen))], axis=1)
+    twice = np.concatenate([np.zeros_like(filled[..., :1]), filled, filled], axis=2).cumsum(axis=2)
+    best = np.full(len(is_seen), -np.inf)
     for length in range(1, arcs + 1):
         total = twice[..., length:] - twice[..., :-length]
-        count = seen[..., length:] - seen[..., :-length]
-        score = np.where(count > 0, total / np.sqrt(np.maximum(count, 1)), -np.inf)
-        best = np.maximum(best, score.max(axis=(0, 2)))
-    is_told = is_seen.any(axis=0).mean(axis=1) >= _LEAST_TOLD
+        best = np.maximum(best, (total / np.sqrt(length)).max(axis=(0, 2)))
+    is_told = is_seen.sum(axis=1) >= max(_LEAST_ARCS, _LEAST_TOLD * arcs)
+    is_told[0] = is_seen[0].any()
     return np.where(is_told, best, np.nan)
+
+
+def _filled(statistic: Values, is_seen: NDArray[np.bool_]) -> Values:
+    """Return one copy, shape (cut, arc), whose missing arcs repeat those that there are; 0 where there is none."""
+    there = np.flatnonzero(is_seen)
+    if not there.size:
+        return np.zeros_like(statistic)
+    order = np.where(is_seen, np.arange(len(is_seen)), there[np.arange(len(is_seen)) % len(there)])
+    return np.nan_to_num(statistic[:, order])
 
 
 def when(statistic: Values, cuts: Sequence[int], days: Sequence[date]) -> tuple[date, date]:

@@ -77,6 +77,9 @@ def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
     at = best[kind]
     present = (_present_p(scan.before[at], arc), _present_p(scan.after[at], arc))
     state, reason = _state(kind, p[kind], present, params)
+    later = evidence.days[scan.last_compared[at] + 1 :]
+    if state is ArcState.PRESENT and len(later) >= params.min_looks:
+        state, reason = ArcState.CANNOT_TELL, f"from {later[0]} on, looks are of a season that was not seen before"
     changed = when(course[kind], scan.cuts, evidence.days) if state in CHANGES else (None, None)
     critical = tails["loss"].critical(params.change_p)
     return Arc(
