@@ -10,13 +10,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, floor
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geo.kernels.spline import move
 from geo.scene import Stack
 
 logger = logging.getLogger(__name__)
@@ -29,8 +29,6 @@ _EDGE_CAP = 3.0
 _REFERENCE_DATES = 9
 """So many of the clearest dates make the reference: more would cost more and not make it much sharper."""
 _ENOUGH_FOR_A_REFERENCE = 3
-_SPLINE_REACH_PX = 12
-"""So far an edge is felt in a cubic spline, to rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,8 @@ def coregister(stack: Stack, params: CoregisterParams | None = None) -> Stack:
 
     In two passes: each date is measured against the clearest one; then the structure of the clearest dates, moved by
     that, gives a reference that has neither clouds nor the noise of one date, and all dates are measured against it.
-    Only structure images are moved in between: each pixel of the stack is resampled once.
+    Only structure images are moved in between, and then each pixel once: dates whose pixels were interpolated when they
+    were read are read anew, with their shift, where the stack knows how (`Stack.resample`).
 
     A date whose shift cannot be measured is moved by the median of the others: what they have in common is the
     clearest date's own error.
@@ -70,7 +69,7 @@ def coregister(stack: Stack, params: CoregisterParams | None = None) -> Stack:
     usual = np.nanmedian(shifts_px, axis=0)
     for index, shift_px in enumerate(shifts_px):
         down, right = shift_px if np.isfinite(shift_px).all() else usual
-        values[index] = moved(values[index], (float(down), float(right)))
+        values[index] = _onto_reference(stack, values[index], index, (float(down), float(right)))
     logger.debug("shifts (down, right) in pixels: %s", np.round(shifts_px, 2).tolist())
     return stack.with_values(values, shifts_px=shifts_px)
 
@@ -126,21 +125,49 @@ def estimate_shift(
     return (float(down), float(right)) if is_believable else None
 
 
-def moved(values: NDArray[np.float32], shift_px: tuple[float, float]) -> NDArray[np.float32]:
+def moved(
+    values: NDArray[np.float32], shift_px: tuple[float, float], *, fill: Sequence[float] | None = None
+) -> NDArray[np.float32]:
     """Return `values`, shape (band, y, x), moved (down, right) by cubic resampling.
 
     A pixel that takes part of its value from an unseen pixel, or from outside, is NaN.
+
+    Args:
+        values: NaN where not seen.
+        shift_px: In pixels; within 12 pixels and this of a window's edge the answer is not that of the whole image.
+        fill: What stands in gaps meanwhile, one a band; the median of each band if None. A window gives the answer
+            of the whole image only with the whole image's.
+
     """
     if shift_px == (0.0, 0.0):
         return values
-    is_seen = np.isfinite(values)
-    middles = [np.median(band[seen]) if seen.any() else 0 for band, seen in zip(values, is_seen, strict=True)]
-    filled = np.where(is_seen, values, np.array(middles, dtype=np.float32)[:, None, None])
-    shifted = _spline_moved(filled, shift_px)
-    has_one_mask = bool((is_seen == is_seen[:1]).all())
-    masks = is_seen[:1] if has_one_mask else is_seen
-    seen_share = np.stack([ndimage.shift(mask.astype(np.float32), shift_px, order=1, cval=0.0) for mask in masks])
-    return np.where(seen_share > 0.999, shifted, np.float32(np.nan))  # noqa: PLR2004 - one, but for rounding
+    fills = filling(values) if fill is None else fill
+    result = np.empty(values.shape, dtype=np.float32)
+    for band, gap, out in zip(np.ascontiguousarray(values, dtype=np.float32), fills, result, strict=True):
+        move(band, float(shift_px[0]), float(shift_px[1]), float(gap), out)
+    return result
+
+
+def filling(values: NDArray[np.float32]) -> list[float]:
+    """Return the median of each band of `values`, shape (band, ...), 0 where nothing was seen: what `moved` fills in."""
+    seen = [band[np.isfinite(band)] for band in values]
+    return [float(np.median(band)) if band.size else 0.0 for band in seen]
+
+
+def _onto_reference(
+    stack: Stack, values: NDArray[np.float32], index: int, shift_px: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Return date `index` of `stack`, whose values, shape (band, y, x), are given, moved (down, right)."""
+    anew = None if stack.resample is None else stack.resample(stack.scene_ids[index], shift_px, stack.bands)
+    if anew is None:
+        return moved(values, shift_px)
+    return np.where(_stays_seen(np.isfinite(values), shift_px), anew, np.float32(np.nan))
+
+
+def _stays_seen(is_seen: NDArray[np.bool_], shift_px: tuple[float, float]) -> NDArray[np.bool_]:
+    """Return where an image, shape (band, y, x), still shows what was seen alone after it was moved (down, right)."""
+    shares = [ndimage.shift(mask.astype(np.float32), shift_px, order=1, cval=0.0) for mask in is_seen]
+    return np.stack(shares) > 0.999  # noqa: PLR2004 - one, but for rounding
 
 
 def _measured(
@@ -206,33 +233,6 @@ def _best_place(
     agreement = np.einsum("sl,lt->st", np.einsum("sk,kl->sl", rows, cross), columns).real
     best = np.unravel_index(int(np.argmax(agreement)), agreement.shape)
     return np.array([down[best[0]], right[best[1]]])
-
-
-def _spline_moved(images: NDArray[np.float32], shift_px: tuple[float, float]) -> NDArray[np.float32]:
-    """Move images without gaps, shape (image, y, x), by cubic splines, one axis after the other; edges go on."""
-    for axis, shift in ((1, shift_px[0]), (2, shift_px[1])):
-        images = _spline_moved_along(images, shift, axis=axis)
-    return images
-
-
-def _spline_moved_along(images: NDArray[np.float32], shift: float, *, axis: int) -> NDArray[np.float32]:
-    whole = floor(-shift)
-    part = -shift - whole
-    rim = _SPLINE_REACH_PX + ceil(abs(shift)) + 2
-    padding = [(rim, rim) if this == axis else (0, 0) for this in range(images.ndim)]
-    padded = np.pad(images, padding, mode="edge")
-    knots = ndimage.spline_filter1d(padded, order=3, axis=axis, output=np.float32, mode="mirror")
-    weights = (
-        (1 - part) ** 3 / 6,
-        (3 * part**3 - 6 * part**2 + 4) / 6,
-        (-3 * part**3 + 3 * part**2 + 3 * part + 1) / 6,
-        part**3 / 6,
-    )
-    result = np.zeros_like(images)
-    for offset, weight in zip(range(-1, 3), weights, strict=True):
-        begin = rim + whole + offset
-        result += np.float32(weight) * np.take(knots, range(begin, begin + images.shape[axis]), axis=axis)
-    return result
 
 
 def _clearest(is_clear: NDArray[np.bool_]) -> int:

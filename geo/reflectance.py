@@ -64,15 +64,24 @@ class Scaling:
     """The DN for "not recorded"; NaN where none stands for it."""
 
 
-def to_reflectance(numbers: NDArray[np.float32], scaling: Scaling) -> NDArray[np.float32]:
+def to_reflectance(
+    numbers: NDArray[np.float32], scaling: Scaling, *, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Return the reflectance of digital numbers of any shape; NaN where they are NaN or nodata.
 
     Values below zero and saturated ones stay what they are (see the module).
+
+    Args:
+        numbers: The digital numbers.
+        scaling: What they mean.
+        out: Where to put the answer: `numbers` itself, if they are not needed any more, for an image may be large.
+
     """
-    values = numbers * np.float32(scaling.scale)
+    is_lost = None if isnan(scaling.nodata) else numbers == np.float32(scaling.nodata)
+    values: NDArray[np.float32] = np.multiply(numbers, np.float32(scaling.scale), out=out)
     values += np.float32(scaling.offset)
-    if not isnan(scaling.nodata):
-        values[numbers == np.float32(scaling.nodata)] = np.nan
+    if is_lost is not None:
+        values[is_lost] = np.nan
     return values
 
 

@@ -1,6 +1,6 @@
 """What a satellite saw: one acquisition (`Scene`) and many of one place in order of time (`Stack`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -15,6 +15,10 @@ from geo.errors import GridMismatchError
 from geo.grid import Grid
 
 RGB_BANDS = ("B04", "B03", "B02")
+
+Resample = Callable[[str, tuple[float, float], Sequence[str]], NDArray[np.float32] | None]
+"""How to get bands of a scene, by its id, moved (down, right) by so many pixels in one interpolation, shape (band,
+y, x); None where moving what was read is that (`geo.sources.moved`)."""
 
 
 class Quantity(StrEnum):
@@ -73,7 +77,8 @@ class Stack:
     """Scenes of one place, ascending in time, on one grid, with one set of bands.
 
     `dataset` has dims (time, y, x), one float32 variable a band, NaN = not clearly seen, and the
-    coordinates ``time`` (UTC, without zone), ``scene_id`` and ``platform`` along time.
+    coordinates ``time`` (UTC, without zone), ``scene_id``, ``platform`` and ``relative_orbit`` (-1 where nothing
+    tells) along time.
     """
 
     dataset: xr.Dataset
@@ -81,6 +86,8 @@ class Stack:
     quantity: Quantity
     shifts_px: NDArray[np.float64] | None = field(default=None)
     """Shape (time, 2): how far (down, right) each date was moved to lie on the reference, if it was."""
+    resample: Resample | None = field(default=None, repr=False)
+    """How its dates are read anew where they are to be moved; None where they cannot be."""
 
     def __post_init__(self) -> None:
         sizes = self.dataset.sizes
@@ -131,6 +138,13 @@ class Stack:
         return tuple(str(name) for name in self.dataset["scene_id"].to_numpy())
 
     @property
+    def relative_orbits(self) -> tuple[int | None, ...]:
+        """The track of each look, in order of time; None where nothing tells."""
+        if "relative_orbit" not in self.dataset.coords:
+            return (None,) * len(self.days)
+        return tuple(None if track < 0 else int(track) for track in self.dataset["relative_orbit"].to_numpy())
+
+    @property
     def values(self) -> NDArray[np.float32]:
         """All bands as one array, shape (time, band, y, x)."""
         return np.stack([self.dataset[name].to_numpy() for name in self.bands], axis=1)
@@ -167,5 +181,9 @@ def _dataset(ordered: Sequence[Scene], names: Sequence[str]) -> xr.Dataset:
             "x": grid.x_m,
             "scene_id": ("time", [scene.scene_id for scene in ordered]),
             "platform": ("time", [scene.platform for scene in ordered]),
+            "relative_orbit": (
+                "time",
+                [-1 if scene.relative_orbit is None else scene.relative_orbit for scene in ordered],
+            ),
         },
     )

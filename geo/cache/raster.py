@@ -6,7 +6,7 @@ carries its name and its scale and offset, so that any GIS shows reflectance.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isinf, isnan
 from pathlib import Path
@@ -15,13 +15,13 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.io import MemoryFile
 from rasterio.shutil import copy as copy_raster
 from rasterio.windows import Window
 
 from geo.cache.key import Place
 from geo.grid import Grid
 from geo.scene import Quantity, Scene
+from geo.sources.header import ENVIRONMENT
 
 CLEAR = "CLEAR"
 """The name of the mask's band: 1 where the ground was clearly seen, 0 elsewhere."""
@@ -78,33 +78,72 @@ def coding_of(scene: Scene) -> Coding:
 
 
 def write_scene(scene: Scene, path: Path, coding: Coding) -> None:
-    """Write `scene` to `path` as a cloud-optimised GeoTIFF."""
-    grid = scene.grid
+    """Write `scene` to `path` as a cloud-optimised GeoTIFF, some rows at a time: a scene may be large.
+
+    Such a file is made from another that has all pixels; for a moment it lies beside `path`, without compression.
+    """
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        with rasterio.Env(**ENVIRONMENT):
+            _write_draft(scene, draft, coding)
+            copy_raster(draft, path, blocksize=_block_px(scene.grid), **_LAYOUT)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_draft(scene: Scene, path: Path, coding: Coding) -> None:
+    grid, block_px = scene.grid, _block_px(scene.grid)
     profile = {"driver": "GTiff", "dtype": coding.dtype, "count": len(coding.bands), "photometric": "minisblack"}
     where = {"crs": CRS.from_epsg(grid.epsg), "transform": grid.transform, "width": grid.width_px}
+    layout = {
+        "tiled": True,
+        "blockxsize": block_px,
+        "blockysize": block_px,
+        "interleave": "band",
+        "bigtiff": "if_safer",
+    }
     nodata = 0 if coding.dtype == "uint16" else np.nan
-    layers: Mapping[str, NDArray[np.float32]] = {**scene.bands, CLEAR: scene.is_clear.astype(np.float32)}
-    with MemoryFile() as memory:
-        with memory.open(**profile, **where, height=grid.height_px, nodata=nodata) as image:
-            for index, code in enumerate(coding.bands, start=1):
-                image.write(_encoded(layers[code.name], code, coding.dtype), index)
-            image.descriptions = tuple(code.name for code in coding.bands)
-            image.scales = tuple(1 / code.steps for code in coding.bands)
-            image.offsets = tuple(code.first_step / code.steps for code in coding.bands)
-        copy_raster(memory.name, path, blocksize=_block_px(grid), **_LAYOUT)
+    with rasterio.open(path, "w", **profile, **where, **layout, height=grid.height_px, nodata=nodata) as image:
+        for index, code in enumerate(coding.bands, start=1):
+            values = scene.is_clear if code.name == CLEAR else scene.bands[code.name]
+            for rows in _strips(grid.height_px):
+                window = Window(0, rows.start, grid.width_px, rows.stop - rows.start)
+                image.write(_encoded(values[rows], code, coding.dtype), index, window=window)
+        image.descriptions = tuple(code.name for code in coding.bands)
+        image.scales = tuple(1 / code.steps for code in coding.bands)
+        image.offsets = tuple(code.first_step / code.steps for code in coding.bands)
 
 
 def read_bands(
     path: Path, coding: Coding, names: Sequence[str], *, grid: Grid, place: Place
-) -> dict[str, NDArray[np.float32]]:
-    """Return the bands `names` of a written scene, each of shape (y, x) of `grid`, which begins at `place` in it."""
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.bool_]]:
+    """Return the bands `names` of a written scene and where it was clear, each of shape (y, x) of `grid`.
+
+    The file holds all bands of a block together: they are read together, some rows at a time, and unpacked once.
+
+    Args:
+        path: The image.
+        coding: How it was written.
+        names: Without the mask.
+        grid: What is wanted of it.
+        place: Where that begins.
+
+    """
     order = [code.name for code in coding.bands]
-    window = Window(place.column, place.row, grid.width_px, grid.height_px)
-    with rasterio.open(path) as image:
-        return {
-            name: _decoded(image.read(order.index(name) + 1, window=window), coding.bands[order.index(name)])
-            for name in names
-        }
+    codes = [coding.bands[order.index(name)] for name in (*names, CLEAR)]
+    indexes = [order.index(code.name) + 1 for code in codes]
+    bands = {name: np.empty(grid.shape, dtype=np.float32) for name in names}
+    is_clear = np.empty(grid.shape, dtype=np.bool_)
+    with rasterio.Env(**ENVIRONMENT), rasterio.open(path) as image:
+        for rows in _strips(grid.height_px):
+            window = Window(place.column, place.row + rows.start, grid.width_px, rows.stop - rows.start)
+            for numbers, code in zip(image.read(indexes, window=window), codes, strict=True):
+                values = _decoded(numbers, code)
+                if code.name == CLEAR:
+                    is_clear[rows] = values > 0
+                else:
+                    bands[code.name][rows] = values
+    return bands, is_clear
 
 
 def checksum(path: Path) -> str:
@@ -132,27 +171,21 @@ def _block_px(grid: Grid) -> int:
     return _SMALL_BLOCK_PX if max(grid.shape) <= _SMALL_BLOCK_PX else _BLOCK_PX
 
 
-def _encoded(values: NDArray[np.float32], code: BandCode, dtype: str) -> NDArray[np.generic]:
+def _encoded(values: NDArray[np.generic], code: BandCode, dtype: str) -> NDArray[np.generic]:
     if dtype == "float32":
         return values.astype(np.float32)
-    numbers = np.empty(values.shape, dtype=np.uint16)
-    for rows in _strips(len(values)):
-        part = np.round(values[rows].astype(np.float64) * code.steps) - code.first_step
-        numbers[rows] = np.where(np.isnan(part), 0, part).astype(np.uint16)
-    return numbers
+    numbers = np.round(values.astype(np.float64) * code.steps) - code.first_step
+    return np.where(np.isnan(numbers), 0, numbers).astype(np.uint16)
 
 
 def _decoded(numbers: NDArray[np.generic], code: BandCode) -> NDArray[np.float32]:
     if numbers.dtype.kind == "f":
         return numbers.astype(np.float32)
-    values = np.empty(numbers.shape, dtype=np.float32)
-    for rows in _strips(len(values)):
-        part = (numbers[rows].astype(np.float64) + code.first_step) / code.steps
-        values[rows] = np.where(numbers[rows] == 0, np.nan, part)
-    return values
+    values = (numbers.astype(np.float64) + code.first_step) / code.steps
+    return np.where(numbers == 0, np.nan, values).astype(np.float32)
 
 
 def _strips(height_px: int) -> Iterator[slice]:
-    """Yield the rows by strips, so that what is computed on the way takes little memory."""
+    """Yield the rows by strips of the height of a block, so that what is computed on the way takes little memory."""
     for first in range(0, height_px, _BLOCK_PX):
-        yield slice(first, first + _BLOCK_PX)
+        yield slice(first, min(first + _BLOCK_PX, height_px))

@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.cache.key import SceneKey
@@ -16,6 +18,7 @@ from geo.errors import SourceError
 from geo.grid import Grid
 from geo.scene import Scene
 from geo.sources.base import ImagerySource, SceneRef
+from geo.sources.moved import MovingSource
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +96,15 @@ class CachedSource:
             entry = self.store.put(key, self.inner.read(ref, grid, bands=self._bands_to_ask(ref, grid, bands)))
             return self.store.load(entry, grid, bands)  # the scene that was read is not held meanwhile
 
+    def read_moved(
+        self, ref: SceneRef, grid: Grid, shift_px: tuple[float, float], *, bands: Sequence[str]
+    ) -> NDArray[np.float32] | None:
+        """Return what `inner` does if its files lie on this disk, None otherwise; see `geo.sources.moved`.
+
+        Nothing is kept: the shift changes with every date that joins the series.
+        """
+        return self.inner.read_moved(ref, grid, shift_px, bands=bands) if isinstance(self.inner, MovingSource) else None
+
     @property
     def can_fetch_together(self) -> bool:
         """Whether `fetch_together` can be used."""
@@ -116,6 +128,21 @@ class CachedSource:
             asked = dict.fromkeys(band for grid in missing for band in self._bands_to_ask(ref, grid, bands))
             for scene in self.inner.read_together(ref, missing, bands=tuple(asked)) if missing else ():
                 self.store.put(key, scene)
+
+    def fetch_clear_shares(self, ref: SceneRef, grids: Sequence[Grid]) -> None:
+        """Keep what `clear_share` returns for each of `grids`, asking `inner` once for the classes of all together.
+
+        Raises:
+            SourceError: As `inner` does; or it cannot be asked for several grids at once.
+            OutputError: The store cannot be written.
+
+        """
+        if not isinstance(self.inner, JointSource):
+            raise SourceError(f"{self._name}: cannot be asked for several areas at once")
+        key = self._key(ref)
+        missing = [grid for grid in dict.fromkeys(grids) if self.store.clear_share(key, grid) is None]
+        for scene in self.inner.read_together(ref, missing, bands=(CLASSES,)) if missing else ():
+            self.store.put_clear_share(key, scene.grid, float(scene.is_clear.mean()))
 
     def known_clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
         """Return what `clear_share` returns, if nobody has to be asked for it; None otherwise."""

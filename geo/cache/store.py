@@ -20,13 +20,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from rasterio.errors import RasterioError
 
 from geo.atomic import atomic_file
 from geo.cache.item import Facts, facts_of, from_item, to_item
 from geo.cache.key import SceneKey, baseline_order, entry_name, grid_prefix, place_in
-from geo.cache.raster import CLEAR, checksum, coding_of, read_bands, write_scene
+from geo.cache.raster import checksum, coding_of, read_bands, write_scene
 from geo.errors import OutputError
 from geo.grid import Grid
 from geo.scene import Scene
@@ -122,12 +121,11 @@ class ImageStore:
             raise ValueError(f"{entry.item_path}: the grid {grid} does not lie in the entry's")
         try:
             self.check(entry)
-            layers = read_bands(entry.image_path, facts.coding, [*bands, CLEAR], grid=grid, place=place)
+            layers, is_clear = read_bands(entry.image_path, facts.coding, bands, grid=grid, place=place)
         except (OSError, RasterioError, ValueError) as error:
             raise DamagedEntryError(f"{entry.image_path}: cannot be read: {error}") from error
         with suppress(OSError):  # a store that may only be read serves all the same
             os.utime(entry.item_path)
-        is_clear = np.nan_to_num(layers.pop(CLEAR)) > 0
         return Scene(
             scene_id=facts.key.scene_id,
             observed_at=facts.observed_at,

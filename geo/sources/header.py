@@ -1,6 +1,7 @@
 """The header of one raster file, read once: where it lies and what numbers it has."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import sqrt
@@ -21,9 +22,12 @@ from shapely.geometry import Polygon
 from geo.crs import LON_LAT_EPSG
 from geo.errors import SourceError
 
-ENVIRONMENT = {"GDAL_NUM_THREADS": "1"}
+ENVIRONMENT: Mapping[str, str | int] = {"GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": 64_000_000}
 """With more than one thread GDAL 3.10 reports a damaged JPEG 2000 only in its worker threads, where nobody listens:
-the read succeeds and brings zeros. Many scenes are read at once anyway."""
+the read succeeds and brings zeros. Many scenes are read at once anyway.
+
+So many bytes of unpacked blocks are remembered: some rows of blocks of four large files. By itself GDAL would take a
+twentieth of the machine's memory, whatever a run may take."""
 
 _POINTS_PER_EDGE = 21
 """Straight edges of one CRS are curves in another; 21 points follow a Sentinel-2 tile's to a few metres."""

@@ -378,6 +378,25 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     assert len(search(tmp_path / "watch")) == 1
 
 
+@pytest.mark.parametrize("bands", [("B04",), ("B04", "SCL"), ("SCL",)], ids="-".join)
+def test_each_layer_is_read_once(tmp_path: Path, bands: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "20170216_B04.tif")
+    write(tmp_path / "20170216_SCL.tif", 4, dtype="uint8")
+    source = FolderSource(tmp_path)
+    (ref,) = source.search(HERE, **EVER)
+    opened, really_open = [], rasterio.open
+
+    def spy(path: Path, **options: object) -> object:
+        opened.append(path.name)
+        return really_open(path, **options)
+
+    monkeypatch.setattr(rasterio, "open", spy)
+    scene = source.read(ref, GRID, bands=bands)
+    assert sorted(opened) == sorted(f"20170216_{band}.tif" for band in {*bands, "SCL"})
+    assert tuple(scene.bands) == bands
+    assert scene.is_clear.all()
+
+
 def test_clouds_are_grown_over_the_edge_of_the_grid_too(tmp_path: Path) -> None:
     classes = np.full((1, 6, 12), 4)
     classes[0, :, 3] = 9

@@ -53,6 +53,12 @@ def test_clear_is_farther_from_every_cloud_than_the_buffer(classes: NDArray[np.f
     np.testing.assert_array_equal(clear_from_scl(classes, MaskParams(buffer_px=buffer_px)), expected)
 
 
+@pytest.mark.parametrize("percent", [0.0, -1.0, 100.5, float("nan")])
+def test_a_limit_that_is_no_probability_is_refused(percent: float) -> None:
+    with pytest.raises(ValueError, match="cloud_probability_percent must be above 0 and at most 100; got"):
+        MaskParams(cloud_probability_percent=percent)
+
+
 def test_a_negative_buffer_is_refused() -> None:
     with pytest.raises(ValueError, match="buffer_px cannot be negative; got -1"):
         MaskParams(buffer_px=-1)

@@ -1,6 +1,7 @@
 """The pixels of one layer on the wanted grid (`geo.sources.warp` tells how), as reflectance or brightness."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil, floor
 
 import numpy as np
@@ -15,60 +16,112 @@ from rasterio.warp import Resampling
 
 from geo.errors import SourceError
 from geo.grid import Grid
+from geo.masks import as_bytes
+from geo.reflectance import Scaling, to_reflectance
 from geo.scene import Quantity
 from geo.sources.folder.cube_pixels import read_window
-from geo.sources.folder.layers import CubeSlice, Layer
+from geo.sources.folder.layers import CubeSlice, Layer, Numbers
 from geo.sources.folder.sidecar import SIDECAR_NAME
 from geo.sources.header import ENVIRONMENT, Header, reason, transformer
-from geo.sources.warp import Sampling, first_recorded, onto_grid
+from geo.sources.placing import Placing
+from geo.sources.warp import Sampling, classes_onto_grid, first_recorded, onto_grid
 
 MOST_REFLECTANCE = 10.0
 """16-bit products reach 6.6 at most; clouds seldom reach 2. Above stands something that was not scaled."""
 
 
-def mosaic(layers: Sequence[Layer], grid: Grid) -> NDArray[np.float32]:
+def mosaic(layers: Sequence[Layer], grid: Grid, *, is_moved: bool = False) -> NDArray[np.float32]:
     """Return one band on `grid`, shape (y, x), from the first of `layers` that recorded each pixel; NaN where none did.
 
-    Measurements come as reflectance or brightness, the classification layer as class numbers.
+    Measurements come as reflectance or brightness; resampled as what is to be moved, if it is (`geo.sources.moved`).
 
     Raises:
         SourceError: A file that may lie under `grid` cannot be read; names it.
 
     """
-    return first_recorded(layers, grid, lambda layer: read_layer(layer, grid))
+    return first_recorded(
+        layers, grid, lambda layer: read_layer(layer, grid, is_moved=is_moved), nothing=np.float32(np.nan)
+    )
 
 
-def read_layer(layer: Layer, grid: Grid) -> NDArray[np.float32]:
+def mosaic_classes(layers: Sequence[Layer], grid: Grid) -> NDArray[np.uint8]:
+    """Return the classification layer on `grid`, shape (y, x), as `mosaic` does; 0 where there is no class.
+
+    Raises:
+        SourceError: As for `mosaic`.
+
+    """
+    return first_recorded(layers, grid, lambda layer: read_classes(layer, grid), nothing=np.uint8(0))
+
+
+def read_layer(layer: Layer, grid: Grid, *, is_moved: bool = False) -> NDArray[np.float32]:
     """Return one layer on `grid`, shape (y, x); NaN where nothing was recorded.
 
     Raises:
         SourceError: The file cannot be read; names it.
 
     """
+    header, crs = _placed(layer)
+    sampling = Sampling.of(header, crs, grid, is_measured=layer.numbers is not None, is_moved=is_moved)
+    if layer.cube is not None:
+        return _read_cube(layer, layer.cube, grid, sampling.kind)
+    nodata = layer.numbers.nodata if layer.numbers else 0.0
+    with _opened(layer, sampling) as dataset:
+        values = onto_grid(dataset, layer.band_index, grid, nodata=nodata, kind=sampling.kind)
+        if layer.alpha_index is not None:
+            alpha = onto_grid(dataset, layer.alpha_index, grid, nodata=0.0, kind=Resampling.nearest)
+            values[np.isnan(alpha)] = np.nan
+    if layer.numbers is not None:
+        _scale(values, layer.numbers)
+    return values
+
+
+def read_classes(layer: Layer, grid: Grid) -> NDArray[np.uint8]:
+    """Return a classification layer on `grid`, shape (y, x); 0 where there is no class.
+
+    Raises:
+        SourceError: The file cannot be read; names it.
+
+    """
+    if layer.cube is not None or layer.alpha_index is not None:
+        return as_bytes(read_layer(layer, grid))
+    sampling = Sampling.of(*_placed(layer), grid, is_measured=False)
+    with _opened(layer, sampling) as dataset:
+        return classes_onto_grid(dataset, layer.band_index, grid)
+
+
+def is_on_own_pixels(layer: Layer, grid: Grid) -> bool:
+    """Say whether reading a layer onto `grid` interpolates nothing."""
+    placing = Placing.of(layer.header.transform, layer.header.crs, grid) if layer.header and layer.header.crs else None
+    return placing is not None and placing.is_on_own_pixels
+
+
+def _placed(layer: Layer) -> tuple[Header, CRS]:
+    """Return the header of a layer whose place is known."""
     if layer.header is None or layer.header.crs is None or layer.problem is not None:
         raise SourceError(layer.problem)
-    if layer.cube is not None:
-        return _read_cube(layer, layer.cube, layer.header, layer.header.crs, grid)
-    sampling = Sampling.of(layer.header, layer.header.crs, grid, is_measured=layer.numbers is not None)
-    nodata = layer.numbers.nodata if layer.numbers else 0.0
+    return layer.header, layer.header.crs
+
+
+@contextmanager
+def _opened(layer: Layer, sampling: Sampling) -> Iterator[rasterio.DatasetReader]:
     try:
         with rasterio.Env(**ENVIRONMENT), rasterio.open(layer.path, **sampling.open_options) as dataset:
-            values = onto_grid(dataset, layer.band_index, grid, nodata=nodata, kind=sampling.kind)
-            if layer.alpha_index is not None:
-                alpha = onto_grid(dataset, layer.alpha_index, grid, nodata=0.0, kind=Resampling.nearest)
-                values[np.isnan(alpha)] = np.nan
+            yield dataset
     except (RasterioError, CPLE_BaseError) as error:
         raise SourceError(
             f"{layer.path}: cannot be read: damaged or incomplete ({reason(error, layer.path)})"
         ) from error
-    if layer.numbers is None:
-        return values
-    return values * np.float32(layer.numbers.scale) + np.float32(layer.numbers.offset)
 
 
-def _read_cube(layer: Layer, piece: CubeSlice, header: Header, crs: CRS, grid: Grid) -> NDArray[np.float32]:
+def _scale(values: NDArray[np.float32], numbers: Numbers) -> None:
+    """Make numbers what they mean, in their own place."""
+    to_reflectance(values, Scaling(scale=numbers.scale, offset=numbers.offset, nodata=np.nan), out=values)
+
+
+def _read_cube(layer: Layer, piece: CubeSlice, grid: Grid, kind: Resampling) -> NDArray[np.float32]:
     """Return a band of one date of a cube on `grid`, reading no more than lies under it."""
-    sampling = Sampling.of(header, crs, grid, is_measured=layer.numbers is not None)
+    header, crs = _placed(layer)
     around = transformer(grid.epsg, crs.to_wkt()).transform_bounds(*grid.bounds_m)
     rows, columns = _under(around, header, grid)
     if rows.start >= rows.stop or columns.start >= columns.stop:
@@ -81,7 +134,7 @@ def _read_cube(layer: Layer, piece: CubeSlice, header: Header, crs: CRS, grid: G
         with memory.open(**profile, **size, transform=corner) as image:
             image.write(values, 1)
         with memory.open() as image:
-            return onto_grid(image, 1, grid, nodata=np.nan, kind=sampling.kind)
+            return onto_grid(image, 1, grid, nodata=np.nan, kind=kind)
 
 
 def _under(bounds: tuple[float, float, float, float], header: Header, grid: Grid) -> tuple[slice, slice]:
@@ -104,7 +157,8 @@ def _as_measured(layer: Layer, numbers: NDArray[np.float32]) -> NDArray[np.float
     """
     if layer.numbers is None:
         return numbers
-    values = numbers * np.float32(layer.numbers.scale) + np.float32(layer.numbers.offset)
+    values = numbers
+    _scale(values, layer.numbers)
     if layer.numbers.quantity is Quantity.REFLECTANCE and np.nanmax(values, initial=0.0) > MOST_REFLECTANCE:
         raise SourceError(
             f"{layer.path}: {layer.band} has values up to {np.nanmax(values):,.0f}, which is no reflectance; tell the "

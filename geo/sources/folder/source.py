@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -13,15 +14,17 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
 from geo.grid import Grid
-from geo.masks import NODATA, MaskParams, clear_from_scl
+from geo.masks import MaskParams, clear_from_scl
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import look_through
+from geo.sources.clear import clear_of, look_through
 from geo.sources.folder.files import find_files
 from geo.sources.folder.image import Fault
 from geo.sources.folder.index import FolderScene, group_scenes
 from geo.sources.folder.names import SCL
-from geo.sources.folder.read import mosaic
+from geo.sources.folder.read import is_on_own_pixels, mosaic, mosaic_classes
+from geo.sources.moved import moved_grid
+from geo.sources.warp import touching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +99,34 @@ class FolderSource:
         if missing:
             offered = ", ".join(scene.layers)
             raise SourceError(f"{self._path}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}")
-        values = {band: mosaic(scene.layers[band], grid) for band in bands}
-        is_recorded = np.logical_and.reduce([np.isfinite(layer) for layer in values.values()])
-        is_clear, hidden = self._seen(scene, grid, is_recorded)
+        values = {band: mosaic(scene.layers[band], grid) for band in bands if band != SCL}
+        seen = None
+        if SCL in scene.layers:
+            seen = look_through(grid, self._options.mask, partial(mosaic_classes, scene.layers[SCL]))
+            values |= {SCL: seen.classes} if SCL in bands else {}
+        is_clear, hidden = clear_of(seen, values, grid)
         return Scene(
             scene_id=ref.scene_id,
             observed_at=ref.observed_at,
             platform=ref.platform,
             quantity=scene.quantity,
             grid=grid,
-            bands=values,
+            bands={band: values[band] for band in bands},
             is_clear=is_clear,
             processing_baseline=ref.processing_baseline,
             relative_orbit=ref.relative_orbit,
             hidden_share=hidden,
         )
+
+    def read_moved(
+        self, ref: SceneRef, grid: Grid, shift_px: tuple[float, float], *, bands: Sequence[str]
+    ) -> NDArray[np.float32] | None:
+        """Return `bands` of `ref` moved (down, right), shape (band, y, x); see `geo.sources.moved.MovingSource`."""
+        scene = self._scene(ref)
+        if all(is_on_own_pixels(layer, grid) for band in bands for layer in touching(scene.layers[band], grid)):
+            return None
+        beside = moved_grid(grid, shift_px)
+        return np.stack([mosaic(scene.layers[band], beside, is_moved=True) for band in bands])
 
     def clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
         """Return the share (0-1) of `grid` that was clearly seen, from the classification layer; None without one.
@@ -124,7 +140,7 @@ class FolderSource:
         scene = self._scene(ref)
         if SCL not in scene.layers:
             return None
-        return float(clear_from_scl(mosaic(scene.layers[SCL], grid), MaskParams(buffer_px=0)).mean())
+        return float(clear_from_scl(mosaic_classes(scene.layers[SCL], grid), MaskParams(buffer_px=0)).mean())
 
     def _index(self) -> tuple[tuple[FolderScene, ...], tuple[Fault, ...]]:
         with self._lock:
@@ -141,16 +157,3 @@ class FolderSource:
                     raise SourceError(f"{self._path}: files of scene {ref.scene_id} have changed since the search")
                 return scene
         raise SourceError(f"{self._path}: holds no scene {ref.scene_id}")
-
-    def _seen(
-        self, scene: FolderScene, grid: Grid, is_recorded: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.bool_], dict[str, float]]:
-        """Return where the ground was clearly seen, and the shares of what hid the rest."""
-        is_clear, hidden = np.ones(grid.shape, dtype=np.bool_), {}
-        if SCL in scene.layers:
-            seen = look_through(grid, self._options.mask, lambda wider: mosaic(scene.layers[SCL], wider))
-            is_clear, hidden = seen.is_clear, dict(seen.hidden_share)
-        lost_share = float(np.mean(is_clear & ~is_recorded))
-        if lost_share:
-            hidden[NODATA] = hidden.get(NODATA, 0.0) + lost_share
-        return is_clear & is_recorded, hidden

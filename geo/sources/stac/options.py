@@ -29,7 +29,7 @@ class StacOptions:
     max_wait_s: float = 120.0
     """The longest pause, also where the provider asks for a longer one."""
     connections: int = 4
-    """How many bands are read at the same time."""
+    """How many bands are read at the same time, of whichever scenes."""
     token_url: str = ""
     """Where files in Azure Blob Storage get their signature, as at the Planetary Computer; empty: they need none."""
     blob_host: str = ".blob.core.windows.net"

@@ -11,8 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -20,22 +23,25 @@ import rasterio
 import requests
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # GDAL's own errors, which rasterio lets through in places
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 
 from geo.errors import SourceError
 from geo.grid import Grid
-from geo.reflectance import S2_NODATA, Scaling, contradicts, tag_scaling, to_reflectance
-from geo.sources.folder.names import SCL
+from geo.reflectance import Scaling, contradicts, tag_scaling, to_reflectance
 from geo.sources.header import ENVIRONMENT, Header, header_of, reason
+from geo.sources.placing import Placing
 from geo.sources.stac.assets import VISIBLE, BandAsset
 from geo.sources.stac.options import StacOptions
 from geo.sources.stac.signing import Signer
 from geo.sources.stac.web import ASKING_FOR_PATIENCE, Answer, Patience, answer_of, no_answer
-from geo.sources.warp import Sampling, onto_grid
+from geo.sources.warp import Sampling, classes_onto_grid, onto_grid
 
 logger = logging.getLogger(__name__)
 
 SLOWEST_BYTES_PER_S = 200
+
+Answered = TypeVar("Answered", NDArray[np.float32], NDArray[np.uint8], bool)
 
 _STATUS = re.compile(r"response[ _]code[:= ]+(\d{3})", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"CURL error|timed out|Could ?n[o']t (?:connect|resolve)|Connection |too slow", re.IGNORECASE)
@@ -56,8 +62,10 @@ class Reader:
             options.token_url, blob_host=options.blob_host, timeout_s=options.timeout_s, patience=self._patience
         )
 
-    def read(self, asset: BandAsset, grid: Grid) -> NDArray[np.float32]:
-        """Return `asset` on `grid`, shape (y, x): reflectance, gamma0 or classes; NaN where nothing was recorded.
+    def read(self, asset: BandAsset, grid: Grid, *, is_moved: bool = False) -> NDArray[np.float32]:
+        """Return `asset` on `grid`, shape (y, x): reflectance or gamma0; NaN where nothing was recorded.
+
+        It is resampled as what is to be moved, if it is (`geo.sources.moved`).
 
         Raises:
             SourceUnavailableError: The server does not deliver the file for now.
@@ -65,10 +73,31 @@ class Reader:
             SourceError: The file is missing, closed, damaged, or of unknown meaning. All name item and asset.
 
         """
+        return self._patiently(asset, partial(self._measured, asset, grid, is_moved=is_moved))
+
+    def read_classes(self, asset: BandAsset, grid: Grid) -> NDArray[np.uint8]:
+        """Return the classes in `asset` on `grid`, shape (y, x); 0 where there is none.
+
+        Raises:
+            SourceError: As for `read`.
+
+        """
+        return self._patiently(asset, partial(self._classes, asset, grid))
+
+    def is_on_own_pixels(self, asset: BandAsset, grid: Grid) -> bool:
+        """Say whether reading `asset` onto `grid` interpolates nothing.
+
+        Raises:
+            SourceError: As for `read`.
+
+        """
+        return self._patiently(asset, partial(self._is_on_own_pixels, asset, grid))
+
+    def _patiently(self, asset: BandAsset, read: Callable[[], Answered]) -> Answered:
         attempt = 0
         while True:
             try:
-                return self._read(asset, grid)
+                return read()
             except (RasterioError, CPLE_BaseError) as error:
                 self._failures[asset.href] += 1
                 answer, may_retry = self._diagnose(asset, error, is_first=attempt == 0 < self._options.retries)
@@ -77,23 +106,35 @@ class Reader:
                 logger.info("%s: %s; asking again", asset.name, answer.text)
             attempt += 1
 
-    def _read(self, asset: BandAsset, grid: Grid) -> NDArray[np.float32]:
+    def _measured(self, asset: BandAsset, grid: Grid, *, is_moved: bool) -> NDArray[np.float32]:
+        with self._opened(asset) as (dataset, header, crs):
+            scaling = self._scaling(asset, header)
+            sampling = Sampling.of(header, crs, grid, is_measured=True, is_moved=is_moved)
+            with _smaller(dataset, sampling) as chosen:
+                values = onto_grid(chosen, 1, grid, nodata=scaling.nodata, kind=sampling.kind)
+        to_reflectance(values, replace(scaling, nodata=np.nan), out=values)
+        self._doubt(asset, values, scaling)
+        return values
+
+    def _is_on_own_pixels(self, asset: BandAsset, grid: Grid) -> bool:
+        with self._opened(asset) as (_, header, crs):
+            placing = Placing.of(header.transform, crs, grid)
+            return placing is not None and placing.is_on_own_pixels
+
+    def _classes(self, asset: BandAsset, grid: Grid) -> NDArray[np.uint8]:
+        with self._opened(asset) as (dataset, header, crs):
+            sampling = Sampling.of(header, crs, grid, is_measured=False)
+            with _smaller(dataset, sampling) as chosen:
+                return classes_onto_grid(chosen, 1, grid)
+
+    @contextmanager
+    def _opened(self, asset: BandAsset) -> Iterator[tuple[rasterio.DatasetReader, Header, CRS]]:
         path = gdal_path(self._signer.sign(asset.href), failures=self._failures[asset.href])
-        driver = _driver(asset.href)
-        with rasterio.Env(**self._environment), rasterio.open(path, driver=driver) as dataset:
+        with rasterio.Env(**self._environment), rasterio.open(path, driver=_driver(asset.href)) as dataset:
             header = header_of(dataset)
             if header.crs is None:
                 raise SourceError(f"{self._options.place}: {asset.name}: expected a georeferenced image; got no CRS")
-            scaling = None if asset.band == SCL else self._scaling(asset, header)
-            nodata = S2_NODATA if scaling is None else scaling.nodata
-            sampling = Sampling.of(header, header.crs, grid, is_measured=scaling is not None)
-            with _smaller(dataset, path, sampling) as chosen:
-                numbers = onto_grid(chosen, 1, grid, nodata=nodata, kind=sampling.kind)
-        if scaling is None:
-            return numbers
-        values = to_reflectance(numbers, Scaling(scale=scaling.scale, offset=scaling.offset, nodata=np.nan))
-        self._doubt(asset, values, scaling)
-        return values
+            yield dataset, header, header.crs
 
     def _scaling(self, asset: BandAsset, header: Header) -> Scaling:
         """Return what the catalogue says of the numbers, or else the file's own tags."""
@@ -120,7 +161,7 @@ class Reader:
 
     def _diagnose(self, asset: BandAsset, error: BaseException, *, is_first: bool) -> tuple[Answer, bool]:
         """Find out what was behind an error of GDAL, and whether asking again may help."""
-        if not urlsplit(asset.href).scheme.startswith(("http", "s3")):
+        if not is_on_web(asset.href):
             text = reason(error, asset.href)
             missing = not Path(asset.href).exists()
             return Answer(status=404, text=f"no such file: {asset.href}" if missing else _damaged(text)), False
@@ -156,7 +197,7 @@ class Reader:
         return Answer(status=HTTPStatus.OK, text=_damaged(_cause(error))), False
 
 
-def environment(options: StacOptions) -> dict[str, str]:
+def environment(options: StacOptions) -> dict[str, str | int]:
     """Return the settings of GDAL for reading through a network."""
     seconds = str(max(1, round(options.timeout_s)))
     return {
@@ -174,6 +215,11 @@ def environment(options: StacOptions) -> dict[str, str]:
         **({"AWS_NO_SIGN_REQUEST": "YES"} if options.is_s3_public else {}),
         **options.gdal,
     }
+
+
+def is_on_web(href: str) -> bool:
+    """Say whether a file has to be fetched."""
+    return urlsplit(href).scheme.startswith(("http", "s3"))
 
 
 def gdal_path(href: str, *, failures: int = 0) -> str:
@@ -196,13 +242,13 @@ def _driver(href: str) -> str:
 
 
 @contextmanager
-def _smaller(dataset: rasterio.DatasetReader, path: str, sampling: Sampling) -> Iterator[rasterio.DatasetReader]:
+def _smaller(dataset: rasterio.DatasetReader, sampling: Sampling) -> Iterator[rasterio.DatasetReader]:
     """Give the smaller copy within the file that is fine enough, or the full image."""
     if sampling.overview is None:
         yield dataset
         return
     options: Mapping[str, int] = sampling.open_options
-    with rasterio.open(path, driver=dataset.driver, **options) as smaller:
+    with rasterio.open(dataset.name, driver=dataset.driver, **options) as smaller:
         yield smaller
 
 

@@ -3,13 +3,14 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import numpy as np
@@ -21,14 +22,15 @@ from geo.errors import SourceError
 from geo.grid import Grid
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import look_through
+from geo.sources.clear import Seen, clear_of, look_through
 from geo.sources.folder.names import SCL
+from geo.sources.moved import moved_grid
 from geo.sources.stac.items import StacItem, read_item
 from geo.sources.stac.options import StacOptions
-from geo.sources.stac.remote import Reader
+from geo.sources.stac.remote import Reader, is_on_web
 from geo.sources.stac.scenes import StacScene, group_items
 from geo.sources.stac.static import Document, documents, locate_beside
-from geo.sources.warp import first_recorded
+from geo.sources.warp import first_recorded, touching
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class StacSource:
     def __init__(self, options: StacOptions, known: Mapping[str, StacScene] | None = None) -> None:
         self._options = options
         self._reader = Reader(options)
+        self._pool = ThreadPoolExecutor(options.connections, thread_name_prefix="stac")
         self._lock = Lock()
         self._known = dict(known or {})
         self._on_disk: tuple[StacItem, ...] | None = None
@@ -124,17 +127,9 @@ class StacSource:
                 f"{self._options.place}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}"
             )
         measured = [band for band in bands if band != SCL]
-        with _silent_warps(), ThreadPoolExecutor(self._options.connections) as pool:
-            waiting = [pool.submit(self._band, scene, band, grid) for band in measured]
-            try:
-                seen = look_through(grid, self._options.mask, self._classes(scene)) if SCL in ref.bands else None
-                values = {band: future.result() for band, future in zip(measured, waiting, strict=True)}
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)  # what failed needs no more of the others
-        is_clear = np.logical_and.reduce([np.ones(grid.shape, bool), *map(np.isfinite, values.values())])
-        if seen is not None:
-            is_clear &= seen.is_clear
-            values |= {SCL: seen.classes} if SCL in bands else {}
+        seen, values = self._pixels(scene, grid, measured)
+        values |= {SCL: seen.classes} if seen is not None and SCL in bands else {}
+        is_clear, hidden = clear_of(seen, values, grid)
         return Scene(
             scene_id=ref.scene_id,
             observed_at=ref.observed_at,
@@ -145,8 +140,24 @@ class StacSource:
             is_clear=is_clear,
             processing_baseline=ref.processing_baseline,
             relative_orbit=ref.relative_orbit,
-            hidden_share=seen.hidden_share if seen else {},
+            hidden_share=hidden,
         )
+
+    def read_moved(
+        self, ref: SceneRef, grid: Grid, shift_px: tuple[float, float], *, bands: Sequence[str]
+    ) -> NDArray[np.float32] | None:
+        """Return `bands` of `ref` moved (down, right), shape (band, y, x); see `geo.sources.moved.MovingSource`.
+
+        A catalogue on the web is not asked for a scene twice, nor for files of a catalogue on disk that lie on the web.
+        """
+        scene = self._scene(ref)
+        assets = [asset for band in bands for asset in touching(scene.layers(band, epsg=grid.epsg), grid)]
+        is_here = self._options.path is not None and not any(is_on_web(asset.href) for asset in assets)
+        if not is_here or all(self._reader.is_on_own_pixels(asset, grid) for asset in assets):
+            return None
+        beside = moved_grid(grid, shift_px)
+        with _silent_warps():
+            return np.stack([self._band(scene, band, beside, is_moved=True) for band in bands])
 
     def _items(self, shape_4326: BaseGeometry, *, first: date, last: date) -> list[StacItem]:
         if self._options.path is not None:
@@ -200,12 +211,34 @@ class StacSource:
             raise SourceError(f"{self._options.place}: files of scene {ref.scene_id} have changed since the search")
         return scene
 
-    def _classes(self, scene: StacScene) -> Callable[[Grid], NDArray[np.float32]]:
-        return lambda grid: self._band(scene, SCL, grid)
+    def _pixels(
+        self, scene: StacScene, grid: Grid, measured: Sequence[str]
+    ) -> tuple[Seen | None, dict[str, NDArray[np.float32]]]:
+        """Return what the classification layer says, if there is one, and the bands `measured`, read side by side."""
+        waiting = {band: self._pool.submit(self._band, scene, band, grid) for band in measured}
+        looking = self._pool.submit(self._seen, scene, grid) if SCL in scene.ref.bands else None
+        asked: list[Future[Any]] = [*waiting.values(), *([looking] if looking else [])]
+        try:
+            with _silent_warps():
+                done = wait(asked, return_when=FIRST_EXCEPTION).done
+            for future in asked:
+                if future in done:
+                    future.result()  # the first that failed speaks
+            return looking.result() if looking else None, {band: future.result() for band, future in waiting.items()}
+        finally:
+            for future in asked:
+                future.cancel()  # what failed needs no more of the others
 
-    def _band(self, scene: StacScene, band: str, grid: Grid) -> NDArray[np.float32]:
-        layers = scene.layers(band, epsg=grid.epsg)
-        return first_recorded(layers, grid, lambda asset: self._reader.read(asset, grid))
+    def _seen(self, scene: StacScene, grid: Grid) -> Seen:
+        return look_through(grid, self._options.mask, partial(self._classes, scene))
+
+    def _classes(self, scene: StacScene, grid: Grid) -> NDArray[np.uint8]:
+        layers = scene.layers(SCL, epsg=grid.epsg)
+        return first_recorded(layers, grid, lambda asset: self._reader.read_classes(asset, grid), nothing=np.uint8(0))
+
+    def _band(self, scene: StacScene, band: str, grid: Grid, *, is_moved: bool = False) -> NDArray[np.float32]:
+        layers, read = scene.layers(band, epsg=grid.epsg), partial(self._reader.read, is_moved=is_moved)
+        return first_recorded(layers, grid, lambda asset: read(asset, grid), nothing=np.float32(np.nan))
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """A STAC API and its files, over HTTP: what is found, what is read, and what it costs."""
 
 import pickle
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +125,45 @@ def test_clouds_hide_and_say_so(world: "World", make_grid: MakeGrid) -> None:
     assert sum(scene.hidden_share.values()) == pytest.approx(1 - scene.is_clear.mean())
     hidden = ~scene.is_clear[0]
     assert (hidden == [10 - 2 <= column < 50 + 2 for column in range(80)]).all()
+
+
+@pytest.mark.parametrize("bands", [("B04",), ("B04", "SCL"), ("SCL",)], ids="-".join)
+def test_each_layer_is_opened_once(
+    world: "World", make_grid: MakeGrid, bands: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add("S2A_1")
+    on, source = make_grid(column=190, side_px=80), world.source()
+    (ref,) = source.search(on.footprint_4326, **EVER)
+    opened, really_open = [], rasterio.open
+
+    def spy(path: str, **options: Any) -> object:  # noqa: ANN401  # whatever rasterio takes
+        opened.append(path.rpartition("/")[2])
+        return really_open(path, **options)
+
+    monkeypatch.setattr(rasterio, "open", spy)
+    scene = source.read(ref, on, bands=bands)
+    assert sorted(opened) == sorted(f"{band}.tif" for band in {*bands, "SCL"})
+    assert tuple(scene.bands) == bands
+
+
+def test_threads_are_kept_from_scene_to_scene(world: "World", make_grid: MakeGrid) -> None:
+    for day in range(1, 6):
+        world.add(f"S2A_{day}", when=f"2021-06-0{day}T05:20:00Z", bands=("B04", "SCL"))
+    before = set(threading.enumerate())
+    source, on = world.source(connections=2), make_grid()
+    for ref in source.search(on.footprint_4326, **EVER):
+        source.read(ref, on, bands=("B04", "SCL"))
+    ours = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("stac")]
+    assert 1 <= len(ours) <= 2
+
+
+def test_a_scene_on_the_web_is_not_fetched_a_second_time(world: "World", make_grid: MakeGrid) -> None:
+    world.add("S2A_1", bands=("B04",))
+    source, on = world.source(), make_grid()
+    beside = replace(on, left_m=on.left_m + 3)
+    (ref,) = source.search(on.footprint_4326, **EVER)
+    assert source.read_moved(ref, beside, (0.4, 0.3), bands=("B04",)) is None
+    assert world.requests(".tif") == []
 
 
 def test_two_tiles_of_one_overpass_are_one_scene(world: "World", make_grid: MakeGrid, make_tile: MakeTile) -> None:

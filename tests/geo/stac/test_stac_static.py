@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,18 @@ def test_a_folder_without_catalogue_is_searched_for_items(world: "World", make_g
     (root / "s2" / "S2A_2" / "S2A_2.json").write_text('{"type": "Feat', encoding="utf-8")
     with pytest.raises(SourceError, match=r"S2A_2\.json: expected JSON"):
         on_disk(root).search(make_grid().footprint_4326, **EVER)
+
+
+def test_files_on_disk_that_lie_beside_the_grid_are_read_anew_to_be_moved(
+    world: "World", make_grid: MakeGrid, tmp_path: Path
+) -> None:
+    source, on = on_disk(catalogue(world, tmp_path / "disk")), make_grid(column=60, row=60, side_px=40)
+    beside = replace(on, left_m=on.left_m - 2.5)
+    ref = source.search(on.footprint_4326, **EVER)[0]
+    assert source.read_moved(ref, on, (0.0, 0.25), bands=("B04",)) is None
+    anew = source.read_moved(ref, beside, (0.0, -0.25), bands=("B04",))
+    assert anew is not None
+    np.testing.assert_allclose(anew[0], source.read(ref, on, bands=("B04",)).bands["B04"], atol=1e-6)
 
 
 def test_an_item_and_an_item_collection_are_catalogues_too(world: "World", make_grid: MakeGrid, tmp_path: Path) -> None:
