@@ -1,6 +1,6 @@
 """Pull years of many small areas from a stand-in for Sentinel Hub that fails now and then, and audit what came of it.
 
-    python -m benchmarks.backfill [--areas 200] [--dates 24] [--faults 0.05] [--seed 1] [--json FILE]
+    python -m benchmarks.backfill [--areas 200] [--dates 24] [--faults 0.05] [--connections 4] [--latency 0] [--json F]
 
 The real command `sitewatch imagery pull` runs as a process of its own, twice. The stand-in's log tells what was asked
 and charged; the workspace tells what is kept. What must hold: every scene is kept exactly once, whole, and with the
@@ -62,6 +62,10 @@ class Task:
     seed: int = 1
     is_joint: bool = False
     """Whether requests are dear beside units, so that near areas are asked for at once."""
+    connections: int = 4
+    """Requests under way at the same time."""
+    latency_s: float = 0.0
+    """How long the service takes for an image."""
 
     @property
     def passes(self) -> list[datetime]:
@@ -114,6 +118,7 @@ def make_workspace(root: Path, task: Task, base_url: str) -> Path:
             "requests_per_minute": 100_000,
             "units_per_minute": 1_000_000.0,
             "attempts": 10,
+            "connections": task.connections,
         },
         "grid": {"margin_m": MARGIN_M},
         "budget": {"processing_units": 1e4, "requests": 10_000 if task.is_joint else 10_000_000},
@@ -201,14 +206,14 @@ class Audit:
     """What is not as it must be."""
 
 
-def audit(root: Path, task: Task, log: Sequence[Request], *, kills: int = 0) -> Audit:
+def audit(root: Path, task: Task, log: Sequence[Request], *, lost: int = 0) -> Audit:
     """Compare what a workspace keeps with what its areas want, and with the log of the stand-in.
 
     Args:
         root: The workspace.
         task: What was to be pulled.
         log: All that was asked.
-        kills: How often the command was killed: each time, the one answer on its way may be lost.
+        lost: How many answers may have been lost with a killed process: all that were on their way.
 
     """
     wanted = _wanted(root, task)
@@ -242,19 +247,19 @@ def audit(root: Path, task: Task, log: Sequence[Request], *, kills: int = 0) -> 
         units_spoilt=round(sum(one.units for one in spoilt), 4),
         ledger_units=round(_ledger_units(root), 4),
     )
-    return replace(found, problems=tuple(_problems(found, kills=kills)))
+    return replace(found, problems=tuple(_problems(found, lost=lost)))
 
 
-def _problems(found: Audit, *, kills: int) -> Iterator[str]:
+def _problems(found: Audit, *, lost: int) -> Iterator[str]:
     for name in ("missing", "kept_twice", "strangers", "damaged", "wrong"):
         if getattr(found, name):
             yield f"{name.replace('_', ' ')}: {getattr(found, name)} scenes"
-    if found.paid_twice > kills:
-        yield f"{found.paid_twice} scenes were paid twice; {kills} answers can have been lost in killed processes"
-    if found.unfinished > kills:
+    if found.paid_twice > lost:
+        yield f"{found.paid_twice} scenes were paid twice; {lost} answers can have been lost in killed processes"
+    if found.unfinished > lost:
         yield f"{found.unfinished} files belong to nothing"
     per_answer = max(found.units / max(found.answers + found.spoilt, 1), 1.0)
-    if abs(found.units - found.ledger_units) > kills * per_answer + 1e-3 * found.answers**0.5:
+    if abs(found.units - found.ledger_units) > lost * per_answer + 1e-3 * found.answers**0.5:
         yield f"the service charged {found.units} units; the ledger says {found.ledger_units}"
 
 
@@ -327,7 +332,7 @@ def _children_cpu_s() -> float:
 
 def benchmark(task: Task, folder: Path) -> dict[str, Any]:
     """Pull twice and audit; return all that was measured."""
-    behaviour = Behaviour(fault_share=task.faults, seed=task.seed)
+    behaviour = Behaviour(fault_share=task.faults, seed=task.seed, latency_s=task.latency_s)
     with running(world_of(task), behaviour) as service:
         root = make_workspace(folder / "workspace", task, service.base_url)
         first = run_pull(root)
@@ -343,6 +348,7 @@ def benchmark(task: Task, folder: Path) -> dict[str, Any]:
         "first": _timing(first, scenes=found.kept),
         "second": {**_timing(second, scenes=found.kept), "requests": dict(again)},
         "kilobytes_per_scene": round(size_bytes / 1e3 / max(found.kept, 1), 2),
+        "most_under_way": service.most_under_way,
     }
 
 
@@ -367,7 +373,7 @@ def _print(result: Mapping[str, Any]) -> None:
     task, found = result["task"], result["audit"]
     print(
         f"{task['areas']} areas x {task['dates']} dates, {task['faults']:.0%} of answers faulty, seed {task['seed']}"
-        + (", near areas asked for at once" if task["is_joint"] else "")
+        f", {task['latency_s']} s an image" + (", near areas asked for at once" if task["is_joint"] else "")
     )
     print(
         f"  kept {found['kept']} of {found['wanted']}; twice {found['kept_twice']}, damaged {found['damaged']}, ",
@@ -379,6 +385,7 @@ def _print(result: Mapping[str, Any]) -> None:
         end="",
     )
     print(f"{found['searches']} searches, {found['tokens']} tokens; scenes paid twice: {found['paid_twice']}")
+    print(f"  requests under way at the same time: {result['most_under_way']} of {task['connections']} allowed")
     print(f"  units: {found['units']} charged, {found['units_spoilt']} of them spoilt; ledger {found['ledger_units']}")
     for name in ("first", "second"):
         took = result[name]
@@ -396,8 +403,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=Task().seed)
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--joint", action="store_true", help="let near areas be asked for at once, as the budget would")
+    parser.add_argument("--connections", type=int, default=Task().connections)
+    parser.add_argument("--latency", type=float, default=Task().latency_s, help="seconds that an image takes")
     asked = parser.parse_args(arguments)
-    task = Task(areas=asked.areas, dates=asked.dates, faults=asked.faults, seed=asked.seed, is_joint=asked.joint)
+    task = Task(
+        areas=asked.areas,
+        dates=asked.dates,
+        faults=asked.faults,
+        seed=asked.seed,
+        is_joint=asked.joint,
+        connections=asked.connections,
+        latency_s=asked.latency,
+    )
     with TemporaryDirectory() as folder:
         result = benchmark(task, Path(folder))
     _print(result)

@@ -90,6 +90,8 @@ class SentinelHubSettings(Section):
     """How often to ask when there is no proper answer, with growing pauses."""
     answer_timeout_s: float = Field(default=180.0, gt=0, le=3_600)
     """How long an answer may take, to its last byte."""
+    connections: int = Field(default=4, ge=1, le=32)
+    """How many requests for pixels are under way at the same time, within what the account allows."""
     mask: MaskParams = MaskParams()
     """What the classification layer must say for the ground to count as clearly seen."""
 
@@ -129,8 +131,22 @@ class StacSettings(Section):
         return self
 
 
+class SimulatedRadarSettings(SimulatedSettings):
+    """Radar: simulated, of the same made-up places as the simulated imagery of that name and seed."""
+
+
+class SentinelHubRadarSettings(SentinelHubSettings):
+    """Radar: by account from a Sentinel Hub service."""
+
+    collection: Literal["sentinel-1-grd"] = "sentinel-1-grd"
+    """Terrain-corrected radar backscatter."""
+
+
 SourceSettings = Annotated[
     FolderSettings | SimulatedSettings | SentinelHubSettings | StacSettings, Field(discriminator="kind")
+]
+RadarSettings = Annotated[
+    FolderSettings | SimulatedRadarSettings | SentinelHubRadarSettings | StacSettings, Field(discriminator="kind")
 ]
 HOW_NOT_WHAT = frozenset(
     {
@@ -209,6 +225,8 @@ class Config(Section):
 
     workspace: WorkspaceSettings = WorkspaceSettings()
     source: SourceSettings = SimulatedSettings()
+    radar: RadarSettings | None = None
+    """Radar (Sentinel-1) read beside it, as a second witness of each change; without this section there is none."""
     period: PeriodSettings = PeriodSettings()
     scenes: ChoiceParams = ChoiceParams()
     """Which of the scenes found are read. The others are listed, with the reason, as looks that did not count."""
@@ -268,7 +286,7 @@ def _explain(item: Mapping[str, Any]) -> str:
         return f"{key}: a value is needed"
     if item["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         kinds = ", ".join(Config.model_json_schema()["properties"]["source"]["discriminator"]["mapping"])
-        return f"source.kind: expected one of: {kinds}"
+        return f"{place[0]}.kind: expected one of: {kinds}"
     message = str(item["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     got = "" if isinstance(item["input"], Mapping) else f"; got {item['input']!r}"
     return f"{key}: {message}{got}"
@@ -276,7 +294,7 @@ def _explain(item: Mapping[str, Any]) -> str:
 
 def _without_tag(place: Sequence[str | int]) -> tuple[str | int, ...]:
     """Drop the kind of source that pydantic puts into a place, which is no key of the file."""
-    return (place[0], *place[2:]) if len(place) > 1 and place[0] == "source" else tuple(place)
+    return (place[0], *place[2:]) if len(place) > 1 and place[0] in {"source", "radar"} else tuple(place)
 
 
 def _unknown_key(place: Sequence[str | int]) -> str:
@@ -297,6 +315,7 @@ def _valid_keys(place: Sequence[str | int]) -> list[str]:
     node = schema
     for part in place:
         node = node["properties"][part] if part in node.get("properties", {}) else node
+        node = node["anyOf"][0] if "anyOf" in node else node
         if "discriminator" in node and part in node["discriminator"]["mapping"]:
             node = {"$ref": node["discriminator"]["mapping"][part]}
         if "$ref" in node:

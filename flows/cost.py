@@ -1,7 +1,7 @@
 """What a run would cost before anything is pulled: scenes, requests, processing units, against the month's budget."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from flows.pipeline import Job
 from flows.show import Show, plural, show_table
 from flows.sources import account_credentials, account_dir
 from flows.workspace import Workspace
+from geo.cache import CachedSource
 from geo.cost import Cost, process_cost
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid
 from geo.sources.base import SceneRef
 from geo.sources.ledger import Ledger, month_of
-from geo.sources.sentinelhub import Recipe, split
+from geo.sources.sentinelhub import Recipe, SentinelHubSource, split
 
 SHOWN = 3
 """How many near areas a line names."""
@@ -112,7 +113,13 @@ def plan_run(job: Job, area_ids: Sequence[str], *, force: bool = False) -> RunCo
     Exact where all scenes found are read, and where it is kept how clear the areas were. Where scenes are chosen by
     that and it is not known yet, each first look is counted, and the choice is made by the catalogue's cloud.
     """
-    return _planned(job, area_ids, lambda area: need_of_run(job, area, force=force))
+    own = _planned(job, area_ids, lambda area: need_of_run(job, area, force=force))
+    if job.radar is None:
+        return own
+    radar = plan_run(job.radar, area_ids, force=force)
+    named = [replace(area, note=f"radar: {area.note}" if area.note else "radar") for area in radar.areas]
+    paid = own if own.is_paid else radar
+    return replace(paid, areas=(*own.areas, *named), requests_saved=own.requests_saved + radar.requests_saved)
 
 
 def plan_pull(job: Job, area_ids: Sequence[str], find: Callable[[Area], Sequence[SceneRef]]) -> RunCost:
@@ -186,11 +193,11 @@ def _need(area: Area, look: Callable[[Area], Need]) -> Need:
 def _priced(job: Job, needs: Sequence[Need]) -> RunCost:
     """Return what `needs` cost. Looks of near areas that are asked for at once share what that costs."""
     config, month, recipe = job.workspace.config, month_of(datetime.now(UTC)), recipe_of(job.workspace.config)
-    readings = readings_of(job, [look for need in needs for look in need.looks])
-    shares: dict[str, Cost] = {need.area_id: _first_looks(need, recipe) for need in needs}
+    readings = readings_of(job, [look for need in needs for look in (*need.first_looks, *need.looks)])
+    shares: dict[str, Cost] = {need.area_id: Cost() for need in needs}
     partners: dict[str, set[str]] = {need.area_id: set() for need in needs}
     for reading in readings:
-        costs = shared_cost(reading, recipe) if recipe else [Cost()] * len(reading.looks)
+        costs = shared_cost(reading, recipe, parts=_parts(job, reading)) if recipe else [Cost()] * len(reading.looks)
         for look, cost in zip(reading.looks, costs, strict=True):
             shares[look.area_id] += cost
             partners[look.area_id] |= {other.area_id for other in reading.looks} - {look.area_id}
@@ -214,9 +221,17 @@ def _priced(job: Job, needs: Sequence[Need]) -> RunCost:
     )
 
 
-def shared_cost(reading: Reading, recipe: Recipe) -> list[Cost]:
-    """Return what each look of `reading` costs: the requests count for the first, the rest goes by pixels."""
-    whole = _look_cost(reading.grid, reading.looks[0].bands, recipe)
+def shared_cost(reading: Reading, recipe: Recipe, *, parts: Sequence[Grid]) -> list[Cost]:
+    """Return what each look of `reading` costs: the requests count for the first, the rest goes by pixels.
+
+    Args:
+        reading: The looks.
+        recipe: How they are asked for.
+        parts: The requests.
+
+    """
+    bands = len(recipe.layers(reading.looks[0].bands))
+    whole = process_cost([part.shape for part in parts], bands=bands, processing=recipe.processing)
     pixels = [look.grid.width_px * look.grid.height_px for look in reading.looks]
     return [
         Cost(
@@ -228,10 +243,12 @@ def shared_cost(reading: Reading, recipe: Recipe) -> list[Cost]:
     ]
 
 
-def _first_looks(need: Need, recipe: Recipe | None) -> Cost:
-    if recipe is None or need.coarse is None or not need.first_looks:
-        return Cost()
-    return _look_cost(need.coarse, (), recipe) * need.first_looks
+def _parts(job: Job, reading: Reading) -> Sequence[Grid]:
+    """Return the requests that `reading` needs: fewer where one that broke off has left parts of it."""
+    source = job.source.inner if isinstance(job.source, CachedSource) else job.source
+    if isinstance(source, SentinelHubSource) and len(reading.looks) == 1:
+        return source.parts_to_ask(reading.looks[0].ref, reading.grid, bands=reading.looks[0].bands)
+    return split(reading.grid)
 
 
 def _together(area_id: str, partners: Mapping[str, set[str]], order: Iterable[str]) -> str:
@@ -239,12 +256,6 @@ def _together(area_id: str, partners: Mapping[str, set[str]], order: Iterable[st
     others = [other for other in order if other in partners[area_id]]
     shown = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
     return f"together with {shown}" if others else ""
-
-
-def _look_cost(grid: Grid, bands: Sequence[str], recipe: Recipe) -> Cost:
-    """Return what reading one scene costs, in as many requests as `grid` needs."""
-    shapes = [part.shape for part in split(grid)]
-    return process_cost(shapes, bands=len(recipe.layers(bands)), processing=recipe.processing)
 
 
 def _requests_saved(readings: Sequence[Reading]) -> int:

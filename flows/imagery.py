@@ -11,22 +11,22 @@ from typing import Any
 from aoi.areas import Area
 from flows.config import SentinelHubSettings
 from flows.cost import check_budget, plan_pull
-from flows.looks import NEWEST, OLDEST
-from flows.needs import Look, Reading, choose, fetch, need_of_pull, readings_of
+from flows.fetching import Asking, ask_all, reading_bounds
+from flows.looks import NEWEST, OLDEST, scenes_at_once
+from flows.needs import Look, Reading, choose, fetch, first_looks, look_first, need_of_pull, readings_of
+from flows.parallel import Bounds, Done
 from flows.pipeline import Job, check_source
 from flows.run import Listener
 from flows.show import Show, plural, show_table
 from flows.workspace import Workspace, writing
 from geo.cache import CachedSource, Entry, ImageStore, PruneRules, choose_to_prune
 from geo.cache.store import DamagedEntryError
-from geo.errors import ConfigError, QuotaExceededError, SitewatchError, SourceError, SourceUnavailableError
+from geo.errors import ConfigError, QuotaExceededError, SitewatchError, SourceError
 from geo.sources.base import SceneRef
 from geo.sources.ledger import spending_on
 
 logger = logging.getLogger(__name__)
 
-MOST_SILENCES = 5
-"""After so many scenes in a row that the provider did not deliver, it is asked no more."""
 SHOWN = 20
 """How many lines of a long list a person is shown."""
 _REMAINS_AGE = timedelta(days=1)
@@ -90,6 +90,29 @@ class PullReport:
         return {"areas": areas, "stopped": self.stopped, "exit_code": self.exit_code}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the searches of a pull brought."""
+
+    refs: dict[str, Sequence[SceneRef]]
+    """By area."""
+    errors: dict[str, SitewatchError]
+    """By area that could not be searched, why."""
+    stopped: str = ""
+    """Why the provider was not asked for all areas; empty if it was."""
+
+    def of(self, area: Area) -> Sequence[SceneRef]:
+        """Return the scenes of `area`.
+
+        Raises:
+            SitewatchError: It could not be searched.
+
+        """
+        if area.area_id in self.errors:
+            raise self.errors[area.area_id]
+        return self.refs[area.area_id]
+
+
 def pull_workspace(
     root: Path,
     span: Span,
@@ -100,6 +123,7 @@ def pull_workspace(
 ) -> PullReport:
     """Fetch what `sitewatch run` would read, and keep it; what is kept already is not asked for again.
 
+    Several requests are under way at the same time ([source] connections); `listener` is told in the caller's thread.
     It may be killed at any time, and run beside a `sitewatch run`: what is kept is whole, and the next pull goes on.
 
     Raises:
@@ -116,51 +140,62 @@ def pull_workspace(
         )
     chosen = job.chosen(area_ids)
     check_source(job)
+    found = _search(job, span, chosen)
     if not over_budget and isinstance(job.workspace.config.source, SentinelHubSettings):
-        check_budget(plan_pull(job, chosen, partial(_found, job, span)))
-    return pull(job, job.source, span, area_ids=chosen, listener=listener)
+        check_budget(plan_pull(job, chosen, found.of))
+    return pull(job, job.source, found, listener=listener)
 
 
-def pull(
-    job: Job, source: CachedSource, span: Span, *, area_ids: Sequence[str], listener: Listener | None = None
-) -> PullReport:
+def pull(job: Job, source: CachedSource, found: Found, *, listener: Listener | None = None) -> PullReport:
     """Fetch the scenes of the areas, the newest first, whatever area they are of, near areas at once."""
-    pulls = {area_id: AreaPull(area_id=area_id) for area_id in area_ids}
-    readings = readings_of(job, list(_looks(job, span, pulls)))
-    if listener:
-        listener.start(len(readings))
-    silences = 0
-    for reading in readings:
-        try:
-            fetch(source, reading)
-            _count(reading, pulls)
-            silences = 0
-        except QuotaExceededError as error:
-            return PullReport(areas=tuple(pulls.values()), stopped=str(error))
-        except SourceError as error:
-            _count(reading, pulls, error)
-            silences = silences + 1 if isinstance(error, SourceUnavailableError) else 0
-            if silences == MOST_SILENCES:
-                return PullReport(areas=tuple(pulls.values()), stopped=f"{MOST_SILENCES} times in a row: {error}")
-        if listener:
-            listener.step(f"{reading.spent_on}: {reading.looks[0].ref.observed_at.date()}")
-    return PullReport(areas=tuple(pulls.values()))
+    pulls = {area_id: AreaPull(area_id=area_id) for area_id in job.areas if area_id in found.refs | found.errors}
+    for area_id, error in found.errors.items():
+        _fail(pulls[area_id], error)
+    progress = _Progress(listener)
+    stopped = found.stopped or _look_first(job, source, found, progress)
+    readings = [] if stopped else readings_of(job, list(_looks(job, found, pulls)))
+    asking, outcomes = Asking(), list[Done[Reading, None]]()
+    progress.more(len(readings))
+    for done in ask_all(readings, partial(fetch, source), reading_bounds(job.workspace.config), asking):
+        outcomes.append(done)
+        progress.step(done.task)
+    for done in sorted(outcomes, key=lambda one: one.index):
+        _count(done, pulls)
+    return PullReport(areas=tuple(pulls.values()), stopped=stopped or asking.stopped)
 
 
-def _looks(job: Job, span: Span, pulls: Mapping[str, AreaPull]) -> Iterator[Look]:
-    """Yield what is to be fetched, and take down what is there already."""
-    for area_id, area_pull in pulls.items():
-        area = job.areas[area_id]
-        try:
-            refs = _found(job, span, area)
-            need = need_of_pull(job, area, refs, choosing=choose)
-        except SitewatchError as error:
-            logger.warning("%s: %s", area_id, error)
-            area_pull.failed[""] = str(error)
-            continue
-        area_pull.chosen, area_pull.there = need.scenes, need.kept
-        area_pull.not_chosen = len(refs) - need.scenes
-        yield from need.looks
+class _Progress:
+    """Tells a listener how far it is, while what there is to do becomes known bit by bit."""
+
+    def __init__(self, listener: Listener | None) -> None:
+        self._listener = listener
+        self._total = 0
+
+    def more(self, count: int) -> None:
+        self._total += count
+        if self._listener:
+            self._listener.start(self._total)
+
+    def step(self, reading: Reading) -> None:
+        if self._listener:
+            self._listener.step(f"{reading.spent_on}: {reading.looks[0].ref.observed_at.date()}")
+
+
+def _search(job: Job, span: Span, area_ids: Sequence[str]) -> Found:
+    """Search for the scenes of all areas; the areas that are left when the provider wants no more are not searched."""
+    areas = [job.areas[area_id] for area_id in area_ids]
+    at_once = scenes_at_once(job.workspace.config)
+    bounds: Bounds[Area] = Bounds(at_once=at_once, apart=lambda area: area.polygon_4326.wkb)
+    asking = Asking()
+    outcomes = {done.task.area_id: done for done in ask_all(areas, partial(_found, job, span), bounds, asking)}
+    refs = {area_id: outcomes[area_id].result or () for area_id in area_ids if _is_answered(outcomes.get(area_id))}
+    errors = {area_id: done.error for area_id, done in outcomes.items() if isinstance(done.error, SitewatchError)}
+    left = {area_id: SourceError(f"not searched: {asking.stopped}") for area_id in area_ids if area_id not in outcomes}
+    return Found(refs=refs, errors=errors | left, stopped=asking.stopped)
+
+
+def _is_answered(done: Done[Area, Sequence[SceneRef]] | None) -> bool:
+    return done is not None and done.error is None
 
 
 def _found(job: Job, span: Span, area: Area) -> Sequence[SceneRef]:
@@ -171,15 +206,49 @@ def _found(job: Job, span: Span, area: Area) -> Sequence[SceneRef]:
         return job.source.search(area.polygon_4326, first=first, last=last) if first <= last else ()
 
 
-def _count(reading: Reading, pulls: Mapping[str, AreaPull], error: SourceError | None = None) -> None:
-    """Take down for each area what came of a reading."""
-    if error is not None:
-        logger.warning("%s: %s", reading.spent_on, error)
-    for look in reading.looks:
-        if error is None:
+def _look_first(job: Job, source: CachedSource, found: Found, progress: _Progress) -> str:
+    """Keep how clear the areas were where the choice of scenes goes by it; return why it was stopped, if it was."""
+    looks = [look for area_id, refs in found.refs.items() for look in first_looks(job, job.areas[area_id], refs)]
+    readings = readings_of(job, looks) if source.can_fetch_together else []
+    asking = Asking()
+    progress.more(len(readings))
+    for done in ask_all(readings, partial(look_first, source), reading_bounds(job.workspace.config), asking):
+        progress.step(done.task)
+        if done.error:  # its areas ask again, each for itself, and report it
+            logger.warning("%s: %s", done.task.spent_on, done.error)
+    return asking.stopped
+
+
+def _looks(job: Job, found: Found, pulls: Mapping[str, AreaPull]) -> Iterator[Look]:
+    """Yield what is to be fetched, and take down what is there already."""
+    for area_id, refs in found.refs.items():
+        area_pull = pulls[area_id]
+        try:
+            need = need_of_pull(job, job.areas[area_id], refs, choosing=choose)
+        except SitewatchError as error:
+            _fail(area_pull, error)
+            continue
+        area_pull.chosen, area_pull.there = need.scenes, need.kept
+        area_pull.not_chosen = len(refs) - need.scenes
+        yield from need.looks
+
+
+def _fail(area_pull: AreaPull, error: SitewatchError) -> None:
+    logger.warning("%s: %s", area_pull.area_id, error)
+    area_pull.failed[""] = str(error)
+
+
+def _count(done: Done[Reading, None], pulls: Mapping[str, AreaPull]) -> None:
+    """Take down for each area what came of a reading; what the provider allowed no more is left."""
+    if isinstance(done.error, QuotaExceededError):
+        return
+    if done.error is not None:
+        logger.warning("%s: %s", done.task.spent_on, done.error)
+    for look in done.task.looks:
+        if done.error is None:
             pulls[look.area_id].fetched += 1
         else:
-            pulls[look.area_id].failed[look.ref.scene_id] = str(error)
+            pulls[look.area_id].failed[look.ref.scene_id] = str(done.error)
 
 
 def show_pull(report: PullReport, show: Show) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from aoi.areas import Area
 from detection.params import DETECTION_BANDS
-from flows.config import Config
+from flows.config import Config, SentinelHubSettings
+from flows.parallel import Bounds, Done, as_done
 from geo.choice import Choice, ClearShareSource, join, pick, screen
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
@@ -19,6 +20,7 @@ from geo.masks import MaskParams
 from geo.persistence import CLASSES, PersistenceParams, without_false_clouds
 from geo.scene import Scene, Stack
 from geo.sources.base import ImagerySource, SceneRef
+from geo.sources.moved import resampling
 from outputs.scenes.thumbnail import Thumbnail, thumbnail_of
 
 logger = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ def choose_scenes(source: ImagerySource, refs: Sequence[SceneRef], area: Area, c
 
 def _clear_shares(source: ClearShareSource, refs: Sequence[SceneRef], area: Area) -> dict[str, float]:
     """Return how much of `area` each scene shows; a scene whose classification is broken is left out."""
-    grid = Grid.around(area.polygon_4326, pixel_m=COARSE_PIXEL_M)
+    grid = coarse_grid(area)
     shares: dict[str, float] = {}
     for ref in refs:
         try:
@@ -115,15 +117,34 @@ def area_grid(area: Area, config: Config) -> Grid:
     return Grid.around(area.polygon_4326, pixel_m=config.grid.pixel_m, margin_m=config.grid.margin_m)
 
 
-def read_looks(
+def scenes_at_once(config: Config) -> int:
+    """Return how many scenes may be read at the same time: by account several; else the bands of one, if at all."""
+    return config.source.connections if isinstance(config.source, SentinelHubSettings) else 1
+
+
+def coarse_grid(area: Area) -> Grid:
+    """Return the grid on which it is first looked at how clear `area` was."""
+    return Grid.around(area.polygon_4326, pixel_m=COARSE_PIXEL_M)
+
+
+def read_looks(  # noqa: PLR0913  # what is optional is named
     source: ImagerySource,
     refs: Sequence[SceneRef],
     grid: Grid,
     *,
     area_id: str,
     masks: MaskSettings | None = None,
+    at_once: int = 1,
 ) -> Looks:
     """Read `refs` onto `grid`, going on past scenes that are broken; unmask what was taken for cloud and is none.
+
+    Args:
+        source: Where they come from.
+        refs: The scenes, as `source` found them.
+        grid: The pixels to read them onto.
+        area_id: For messages.
+        masks: How their masks were made, and are put right.
+        at_once: How many scenes are read at the same time.
 
     Raises:
         SourceUnavailableError: The provider does not answer: nothing is concluded from what is missing.
@@ -133,22 +154,60 @@ def read_looks(
     if not refs:
         return Looks(stack=None)
     bands = common_bands(refs)
-    scenes: list[Scene] = []
-    unread: list[tuple[SceneRef, str]] = []
-    for ref in refs:
-        try:
-            scenes.append(source.read(ref, grid, bands=(*bands, CLASSES) if CLASSES in ref.bands else bands))
-        except (SourceUnavailableError, QuotaExceededError):
-            raise
-        except SourceError as error:
-            logger.warning("%s: %s", area_id, error)
-            unread.append((ref, str(error)))
+
+    def read(ref: SceneRef) -> Scene:
+        return source.read(ref, grid, bands=(*bands, CLASSES) if CLASSES in ref.bands else bands)
+
+    scenes, unread = read_each(refs, read, at_once=at_once)
+    for _, why in unread:
+        logger.warning("%s: %s", area_id, why)
     if not scenes:
         raise SourceError(f"none of {len(refs)} scenes could be read: {unread[0][1]}")
     masks = masks or MaskSettings()
     better = without_false_clouds(scenes, masks.mask, masks.persistence)
     kept = tuple(_kept(before, after) for before, after in zip(scenes, better, strict=True))
-    return Looks(stack=_stacked([_measured(scene) for scene in better]), unread=tuple(unread), scenes=kept)
+    stack = replace(_stacked([_measured(scene) for scene in better]), resample=resampling(source, refs, grid))
+    return Looks(stack=stack, unread=tuple(unread), scenes=kept)
+
+
+def read_each(
+    refs: Sequence[SceneRef], read: Callable[[SceneRef], Scene], *, at_once: int = 1
+) -> tuple[list[Scene], list[tuple[SceneRef, str]]]:
+    """Read each of `refs`, in their order; return the scenes, and those that are broken with the reason.
+
+    Raises:
+        SourceUnavailableError, QuotaExceededError: The provider does not answer.
+
+    """
+    outcomes = _all_read(refs, read, at_once=at_once)
+    scenes = [done.result for done in outcomes if done.result is not None]
+    return scenes, [(done.task, str(done.error)) for done in outcomes if done.error is not None]
+
+
+def _all_read(
+    refs: Sequence[SceneRef], read: Callable[[SceneRef], Scene], *, at_once: int
+) -> list[Done[SceneRef, Scene]]:
+    """Return what came of each of `refs`, in their order; what is under way when one ends it all is waited for.
+
+    Raises:
+        SourceUnavailableError, QuotaExceededError: The provider does not answer: of several such ends, the first.
+        OutputError: What came cannot be kept.
+
+    """
+    ends: list[Done[SceneRef, Scene]] = []
+    outcomes: list[Done[SceneRef, Scene]] = []
+    for done in as_done(refs, read, Bounds(at_once=at_once), may_begin=lambda _: not ends):
+        (ends if _ends_it(done.error) else outcomes).append(done)
+    for end in sorted(ends, key=lambda one: one.index)[:1]:
+        raise end.error or AssertionError("unreachable: without an error nothing ends")
+    return sorted(outcomes, key=lambda one: one.index)
+
+
+def _ends_it(error: Exception | None) -> bool:
+    is_of_the_scene = isinstance(error, SourceError) and not isinstance(
+        error, SourceUnavailableError | QuotaExceededError
+    )
+    return error is not None and not is_of_the_scene
 
 
 def _kept(before: Scene, after: Scene) -> ReadScene:
@@ -169,8 +228,8 @@ def _measured(scene: Scene) -> Scene:
     return replace(scene, bands={name: values for name, values in scene.bands.items() if name != CLASSES})
 
 
-def common_bands(refs: Sequence[SceneRef]) -> tuple[str, ...]:
-    """Return the bands to ask for: of those that detection looks at, the ones that at least half of `refs` offer.
+def common_bands(refs: Sequence[SceneRef], wanted: Sequence[str] = DETECTION_BANDS) -> tuple[str, ...]:
+    """Return the bands to ask for: those `wanted` by detection that at least half of `refs` offer.
 
     So one scene with a band too few is reported, and does not take the band from all others.
 
@@ -179,12 +238,10 @@ def common_bands(refs: Sequence[SceneRef]) -> tuple[str, ...]:
 
     """
     offered = Counter(band for ref in refs for band in set(ref.bands))
-    bands = tuple(band for band in DETECTION_BANDS if 2 * offered[band] >= len(refs))
+    bands = tuple(band for band in wanted if 2 * offered[band] >= len(refs))
     if not bands:
         known = ", ".join(sorted(offered)) or "none"
-        raise SourceError(
-            f"{refs[0].scene_id}: expected bands such as {', '.join(DETECTION_BANDS)}; the scenes have {known}"
-        )
+        raise SourceError(f"{refs[0].scene_id}: expected bands such as {', '.join(wanted)}; the scenes have {known}")
     return bands
 
 

@@ -9,19 +9,20 @@ from shapely.geometry.base import BaseGeometry
 from aoi.areas import Area
 from detection.params import DETECTION_BANDS
 from flows.config import Config, SentinelHubSettings
-from flows.looks import COARSE_PIXEL_M, area_grid, check_memory, choose_scenes, common_bands, find_scenes
+from flows.looks import area_grid, check_memory, choose_scenes, coarse_grid, common_bands, find_scenes
 from flows.pipeline import Job, inputs_of
 from flows.plan import Action, decide
 from flows.product import find_product
-from flows.sources import is_local
+from flows.sources import is_local, sentinelhub_options
 from geo.cache import CachedSource
 from geo.choice import Choice, screen
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid
+from geo.persistence import CLASSES
 from geo.scene import Quantity, Scene
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.ledger import spending_on
-from geo.sources.sentinelhub import RECIPES, Merged, Prices, Recipe, merge_requests
+from geo.sources.sentinelhub import Merged, Prices, Recipe, merge_requests, recipe_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +61,8 @@ class Need:
     """Those of them that were read before and kept."""
     looks: tuple[Look, ...] = ()
     """The others."""
-    first_looks: int = 0
+    first_looks: tuple[Look, ...] = ()
     """Scenes whose classification is looked at first, coarsely, and of which that is not kept."""
-    coarse: Grid | None = None
-    """The pixels of those first looks."""
     note: str = ""
     """Why it needs nothing, or why that cannot be told."""
 
@@ -132,20 +131,18 @@ def bands_to_keep(ref: SceneRef) -> tuple[str, ...]:
 
 def need(job: Job, area: Area, refs: Sequence[SceneRef], wanted: Sequence[tuple[SceneRef, tuple[str, ...]]]) -> Need:
     """Return what `area` needs of the scenes `wanted`, each with its bands, which were chosen from `refs`."""
-    config, grid = job.workspace.config, area_grid(area, job.workspace.config)
+    grid = area_grid(area, job.workspace.config)
     looks = tuple(
         Look(area_id=area.area_id, ref=ref, grid=grid, bands=bands)
         for ref, bands in wanted
         if not is_kept(job.source, ref, grid, bands)
     )
-    coarse = Grid.around(area.polygon_4326, pixel_m=COARSE_PIXEL_M)
     return Need(
         area_id=area.area_id,
         scenes=len(wanted),
         kept=len(wanted) - len(looks),
         looks=looks,
-        first_looks=_first_looks(job.source, refs, config, coarse),
-        coarse=coarse,
+        first_looks=first_looks(job, area, refs),
     )
 
 
@@ -154,10 +151,24 @@ def is_kept(source: ImagerySource, ref: SceneRef, grid: Grid, bands: Sequence[st
     return isinstance(source, CachedSource) and source.has(ref, grid, bands=bands)
 
 
+def first_looks(job: Job, area: Area, refs: Sequence[SceneRef]) -> tuple[Look, ...]:
+    """Return the looks at the classification alone that the choice among `refs` goes by, and that are not kept yet."""
+    scenes, source = job.workspace.config.scenes, job.source
+    if not scenes.needs_clear_shares:
+        return ()
+    coarse = coarse_grid(area)
+    return tuple(
+        Look(area_id=area.area_id, ref=ref, grid=coarse, bands=(CLASSES,))
+        for ref in screen(refs, scenes).chosen
+        if CLASSES in ref.bands
+        and not (isinstance(source, CachedSource) and source.known_clear_share(ref, coarse) is not None)
+    )
+
+
 def recipe_of(config: Config) -> Recipe | None:
     """Return how imagery is asked for by account; None where it comes otherwise."""
     settings = config.source
-    return RECIPES[settings.collection] if isinstance(settings, SentinelHubSettings) else None
+    return recipe_for(sentinelhub_options(settings)) if isinstance(settings, SentinelHubSettings) else None
 
 
 def readings_of(job: Job, looks: Sequence[Look]) -> list[Reading]:
@@ -178,6 +189,17 @@ def readings_of(job: Job, looks: Sequence[Look]) -> list[Reading]:
     return sorted(readings, key=lambda reading: reading.looks[0].ref.observed_at, reverse=True)
 
 
+def look_first(source: CachedSource, reading: Reading) -> None:
+    """Keep how clear areas were, asking once for the classes of all; what it costs is written down under the areas.
+
+    Raises:
+        SourceError, OutputError: As `CachedSource.fetch_clear_shares`.
+
+    """
+    with spending_on(reading.spent_on):
+        source.fetch_clear_shares(reading.looks[0].ref, [look.grid for look in reading.looks])
+
+
 def fetch(source: CachedSource, reading: Reading) -> None:
     """Keep what is read, asking once; what it costs is written down under the areas.
 
@@ -187,10 +209,10 @@ def fetch(source: CachedSource, reading: Reading) -> None:
     """
     first = reading.looks[0]
     with spending_on(reading.spent_on):
-        if len(reading.looks) == 1:
-            source.read(first.ref, first.grid, bands=first.bands)
-        else:
+        if source.can_fetch_together:
             source.fetch_together(first.ref, [look.grid for look in reading.looks], bands=first.bands)
+        else:
+            source.read(first.ref, first.grid, bands=first.bands)
 
 
 class _Merger:
@@ -233,12 +255,3 @@ class _Quiet:
 
     def clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
         return self._source.known_clear_share(ref, grid) if isinstance(self._source, CachedSource) else None
-
-
-def _first_looks(source: ImagerySource, refs: Sequence[SceneRef], config: Config, coarse: Grid) -> int:
-    if not config.scenes.needs_clear_shares:
-        return 0
-    screened = screen(refs, config.scenes).chosen
-    if not isinstance(source, CachedSource):
-        return len(screened)
-    return sum(source.known_clear_share(ref, coarse) is None for ref in screened)

@@ -1,12 +1,16 @@
 """Fetch at once what near areas need of the same scenes, before each area is watched for itself."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from flows.needs import Look, choose, fetch, need_of_run, readings_of
+from flows.fetching import Asking, ask_all, reading_bounds
+from flows.looks import find_scenes
+from flows.needs import Look, Reading, choose, fetch, first_looks, look_first, need_of_run, readings_of
 from flows.pipeline import Job
 from geo.cache import CachedSource
-from geo.errors import QuotaExceededError, SitewatchError, SourceError, SourceUnavailableError
+from geo.errors import SitewatchError
+from geo.sources.ledger import spending_on
 
 logger = logging.getLogger(__name__)
 
@@ -23,21 +27,37 @@ def prefetch(job: Job, area_ids: Sequence[str], *, force: bool = False) -> int:
     source = job.source
     if not isinstance(source, CachedSource) or not source.can_fetch_together:
         return 0
-    looks = [look for area_id in area_ids for look in _looks(job, area_id, force=force)]
+    _ask_together(job, area_ids, partial(_first_looks, job), partial(look_first, source))
+    return _ask_together(job, area_ids, partial(_looks, job, force), partial(fetch, source))
+
+
+def _ask_together(
+    job: Job, area_ids: Sequence[str], looks_of: Callable[[str], Sequence[Look]], ask: Callable[[Reading], None]
+) -> int:
+    """Ask for those looks of several areas that go together; return how often that brought them."""
+    looks = [look for area_id in area_ids for look in _or_nothing(area_id, looks_of)]
     joint = [reading for reading in readings_of(job, looks) if len(reading.looks) > 1]
-    for count, reading in enumerate(joint):
-        try:
-            fetch(source, reading)
-        except (QuotaExceededError, SourceUnavailableError) as error:
-            logger.warning("%s: %s", reading.spent_on, error)
-            return count
-        except SourceError as error:
-            logger.warning("%s: %s", reading.spent_on, error)
-    return len(joint)
+    count = 0
+    for done in ask_all(joint, ask, reading_bounds(job.workspace.config), Asking(most_silences=1)):
+        count += done.error is None
+        if done.error:
+            logger.warning("%s: %s", done.task.spent_on, done.error)
+    return count
 
 
-def _looks(job: Job, area_id: str, *, force: bool) -> Iterator[Look]:
+def _or_nothing(area_id: str, looks_of: Callable[[str], Sequence[Look]]) -> Sequence[Look]:
     try:
-        yield from need_of_run(job, job.areas[area_id], force=force, choosing=choose).looks
+        return looks_of(area_id)
     except SitewatchError as error:
         logger.warning("%s: %s", area_id, error)
+        return ()
+
+
+def _first_looks(job: Job, area_id: str) -> Sequence[Look]:
+    area = job.areas[area_id]
+    with spending_on(area_id):
+        return first_looks(job, area, find_scenes(job.source, area, job.workspace.config))
+
+
+def _looks(job: Job, force: bool, area_id: str) -> Sequence[Look]:  # noqa: FBT001  # bound by `partial`
+    return need_of_run(job, job.areas[area_id], force=force, choosing=choose).looks

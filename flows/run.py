@@ -69,7 +69,8 @@ def run_workspace(  # noqa: PLR0913  # what is optional is named
     job = Job.open(root)
     chosen = job.chosen(area_ids)
     check_source(job)
-    if not over_budget and isinstance(job.workspace.config.source, SentinelHubSettings):
+    config = job.workspace.config
+    if not over_budget and any(isinstance(one, SentinelHubSettings) for one in (config.source, config.radar)):
         check_budget(plan_run(job, chosen, force=force))
     started = datetime.now(UTC)
     with locked(job.workspace), logged(job.workspace, started) as log:

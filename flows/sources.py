@@ -6,7 +6,7 @@ from dataclasses import replace
 from os.path import normpath
 from pathlib import Path
 
-from flows.config import HOW_NOT_WHAT, FolderSettings, SentinelHubSettings, StacSettings
+from flows.config import HOW_NOT_WHAT, FolderSettings, SentinelHubSettings, SimulatedRadarSettings, StacSettings
 from flows.plan import digest
 from flows.workspace import Workspace
 from geo.errors import ConfigError
@@ -52,14 +52,14 @@ def _keeping(workspace: Workspace, source: ImagerySource) -> ImagerySource:
         folder = imagery_folder(workspace.root, settings)
         if workspace.imagery_dir.is_relative_to(folder):
             raise ConfigError(f"cache.path: {workspace.imagery_dir} lies in the folder of the imagery itself, {folder}")
-    shaping = settings.model_dump(mode="json", exclude=set(HOW_NOT_WHAT | NO_PIXEL))
+    shaping = settings.model_dump(mode="json", exclude=set(HOW_NOT_WHAT | NO_PIXEL), exclude_none=True)
     name = "-".join(str(shaping[key]) for key in ("kind", "provider", "preset", "collection") if shaping.get(key))
     return CachedSource(source, ImageStore(workspace.imagery_dir), name=name, variant=digest(shaping))
 
 
 def _provider(workspace: Workspace) -> ImagerySource:
     from geo.sources.folder import FolderOptions, FolderSource  # noqa: PLC0415  # only the source that is used
-    from geo.sources.simulated import SimulatedSource, scenario  # noqa: PLC0415
+    from geo.sources.simulated import SimulatedRadarSource, SimulatedSource, scenario  # noqa: PLC0415
 
     settings = workspace.config.source
     if isinstance(settings, FolderSettings):
@@ -71,7 +71,8 @@ def _provider(workspace: Workspace) -> ImagerySource:
         return sentinelhub_source(workspace, settings)
     if isinstance(settings, StacSettings):
         return stac_source(workspace.root, settings)
-    return SimulatedSource(scenario(settings.scenario, seed=settings.seed))
+    world = scenario(settings.scenario, seed=settings.seed)
+    return SimulatedRadarSource(world) if isinstance(settings, SimulatedRadarSettings) else SimulatedSource(world)
 
 
 def stac_source(root: Path, settings: StacSettings) -> StacSource:

@@ -10,7 +10,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flows.config import Config, FolderSettings, SentinelHubSettings, SimulatedSettings, StacSettings
+from flows.config import (
+    Config,
+    FolderSettings,
+    SentinelHubSettings,
+    SimulatedRadarSettings,
+    SimulatedSettings,
+    StacSettings,
+)
 
 Schema = Mapping[str, Any]
 
@@ -27,6 +34,9 @@ def default_toml(config: Config | None = None) -> str:
     definitions: Schema = Config.model_json_schema()["$defs"]
     blocks = [HEAD]
     for name, section in _items(chosen):
+        if section is None:
+            blocks.append("\n".join(_left_out(name, definitions)))
+            continue
         blocks.append("\n".join(_section(name, section, definitions)))
         if name == "source":
             blocks += ["\n".join(_other_source(other, definitions)) for other in _other_sources(section)]
@@ -67,6 +77,13 @@ def _other_source(other: object, definitions: Schema) -> Iterator[str]:
     """Yield a kind of source that was not chosen, commented out."""
     yield "# Or, instead:"
     for line in _section("source", other, definitions):
+        yield line if line.startswith("#") else f"# {line}"
+
+
+def _left_out(name: str, definitions: Schema) -> Iterator[str]:
+    """Yield a section that may be left out, and is, commented out."""
+    yield from _comment(Config.model_json_schema()["properties"][name])
+    for line in _section(name, SimulatedRadarSettings(), definitions):
         yield line if line.startswith("#") else f"# {line}"
 
 

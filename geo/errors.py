@@ -7,7 +7,8 @@
     │   ├── SourceUnavailableError  the same request may work later: retry
     │   └── QuotaExceededError      no more requests are allowed for now: stop
     ├── GridMismatchError           two things that must lie on one grid do not
-    └── OutputError                 a result cannot be written: names the path
+    ├── OutputError                 a result cannot be written: names the path
+    └── StateError                  what an earlier run kept is damaged or another's: names the path
 
 Every message says what was expected, what came, and which area, row or file it was. What is not an
 error has no class here: clouds and missing imagery are outcomes (`detection.schema.Outcome`).
@@ -44,3 +45,7 @@ class GridMismatchError(SitewatchError):
 
 class OutputError(SitewatchError):
     """A result could not be written; the message names the path."""
+
+
+class StateError(SitewatchError):
+    """What an earlier run kept is damaged, or belongs to something else; the message names the path."""

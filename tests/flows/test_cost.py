@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from detection.params import DETECTION_BANDS
 from flows.cli import app
-from flows.config import BudgetSettings
+from flows.config import BudgetSettings, SentinelHubSettings
 from flows.cost import plan_workspace
 from flows.outcome import State
 from flows.pipeline import Job
@@ -246,6 +246,25 @@ def test_an_area_that_would_be_refused_costs_nothing(site: "Site", service: Serv
     assert service.requests_to("/process") == []
 
 
+def test_a_cloud_probability_is_pulled_only_where_it_is_wanted_and_costs_a_band(site: "Site", service: Service) -> None:
+    plain = plan_workspace(site.root).total
+    assert run_workspace(site.root).exit_code == 0
+    site.configure(**{"source.mask": {"cloud_probability_percent": 40}})
+    planned = plan_workspace(site.root).total
+    bands = len(DETECTION_BANDS) + 1
+    assert planned.requests == plain.requests
+    assert planned.units == pytest.approx(plain.units * (bands + 1) / bands)
+    before = service.requests_to("/process")
+    assert not any("CLD" in one.body["evalscript"] for one in before)
+    assert run_workspace(site.root).exit_code == 0  # what is kept has another mask
+    after = service.requests_to("/process")[len(before) :]
+    assert all('"CLD"' in one.body["evalscript"] for one in after)
+    assert sum(one.units for one in after) == pytest.approx(planned.units, rel=1e-6)
+    del site.settings["source.mask"]
+    site.configure()
+    assert plan_workspace(site.root, force=True).total.requests == 0  # and what was kept before is good again
+
+
 # --- what is free --------------------------------------------------------------------------------
 
 
@@ -334,7 +353,7 @@ def test_a_used_up_account_ends_the_run_and_a_later_one_goes_on(site: "Site", se
     (line,) = {line.split(": not done: ")[1].split(":")[0] for line in report.troubles()}
     assert line == "Copernicus Data Space"
     refused = [one for one in service.log if one.status == 403]
-    assert len(refused) <= workers
+    assert len(refused) <= workers * SentinelHubSettings().connections  # those that were under way
     read = len(service.requests_to("/process", status=200))
     service.behaviour.units_left = 1000.0
     again = run_workspace(site.root)

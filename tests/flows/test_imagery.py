@@ -18,7 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.imagery import MOST_SILENCES, Span, pull_workspace
+from flows.fetching import MOST_SILENCES
+from flows.imagery import Span, pull_workspace
 from flows.needs import bands_to_keep
 from flows.run import run_workspace
 from geo.cache import ImageStore

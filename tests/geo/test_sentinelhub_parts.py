@@ -58,8 +58,10 @@ def test_an_optical_name_tells_track_and_baseline(ending: str) -> None:
         pytest.param("S1A", 30165, "20191201T164301", 168, id="S1A"),
         pytest.param("S1B", 21000, "20200401T164301", 149, id="S1B"),
         pytest.param("S1C", 1172, "20250601T164301", 126, id="S1C-first-place"),
-        pytest.param("S1C", 9000, "20260801T164301", None, id="S1C-moved"),
-        pytest.param("S1D", 100, "20260801T164301", None, id="S1D-not-known"),
+        pytest.param("S1C", 8100, "20260615T164301", None, id="S1C-on-the-move"),
+        pytest.param("S1C", 8381, "20260703T155542", 58, id="S1C-moved"),
+        pytest.param("S1D", 3424, "20260627T155612", 58, id="S1D-six-days-before-S1C"),
+        pytest.param("S1D", 4762, "20260927T112236", 171, id="S1D"),
     ],
 )
 def test_a_radar_name_tells_the_track_where_it_can(

@@ -4,7 +4,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from shapely.geometry import Polygon, box
 
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
+from geo.masks import MaskParams, clear_from_scl
 from geo.scene import Quantity
 from geo.sources.ledger import Ledger, month_of, spending_on
 from geo.sources.limits import Patience, Rates
@@ -243,7 +245,7 @@ def test_a_tiled_read_that_fails_midway_pays_for_no_part_twice(service: Service,
     assert len(service.requests_to("/process", status=200)) - before == parts
     for band in BANDS:
         np.testing.assert_array_equal(scene.bands[band], whole.bands[band])
-    assert not (account / "parts").exists()
+    assert list((account / "parts").iterdir()) == []
 
 
 def test_a_damaged_part_is_asked_for_again(service: Service, account: Path) -> None:
@@ -295,7 +297,68 @@ def test_how_clear_an_area_was_is_told_by_one_layer(service: Service, account: P
     assert share == pytest.approx(source.read(ref, GRID, bands=BANDS).is_clear.mean())
 
 
-@pytest.mark.parametrize("bands", [("B10",), ("VV",), ("CLP",)])
+@pytest.mark.parametrize(("layer", "unit", "certain"), [("CLP", "DN", 255), ("CLD", "PERCENT", 100)])
+def test_a_cloud_probability_hides_what_the_classes_call_clear_for_the_price_of_a_band(
+    service: Service, account: Path, layer: str, unit: str, certain: int
+) -> None:
+    provider = Provider(name="x", base_url=service.base_url, token_url=service.token_url, cloud_layer=layer)
+    plain = make(service, account, provider=provider)
+    ref = search(plain)[0]
+    without = plain.read(ref, GRID, bands=(*BANDS, "SCL"))
+    mask = MaskParams(cloud_probability_percent=40)
+    scene = make(service, account, provider=provider, mask=mask).read(ref, GRID, bands=(*BANDS, "SCL"))
+    first, second = service.requests_to("/process")
+    assert layer not in first.body["evalscript"]
+    assert f'"{layer}", "dataMask"], units: ["DN", "DN", "DN", "{unit}", "DN"]' in second.body["evalscript"]
+    assert second.units == pytest.approx(first.units * 4 / 3)
+    is_cloud = served(optical(1), GRID, layer) / certain >= 0.4
+    is_clear_class = without.bands["SCL"] == 4
+    assert 0 < (is_cloud & is_clear_class).mean() < is_clear_class.mean()
+    np.testing.assert_array_equal(scene.bands["SCL"], np.where(is_cloud & is_clear_class, 8, without.bands["SCL"]))
+    np.testing.assert_array_equal(scene.is_clear, clear_from_scl(scene.bands["SCL"], mask))
+    assert scene.hidden_share["cloud"] == pytest.approx((scene.bands["SCL"] >= 8).mean())
+    assert sum(scene.hidden_share.values()) == pytest.approx(1 - scene.is_clear.mean())
+    assert layer not in ref.bands
+
+
+def clouded(service: Service, account: Path, **options: Any) -> SentinelHubSource:  # noqa: ANN401  # of every type
+    """Return a source whose mask is made from the cloud probability too."""
+    provider = Provider(name="x", base_url=service.base_url, token_url=service.token_url, cloud_layer="CLD")
+    return make(service, account, provider=provider, mask=MaskParams(cloud_probability_percent=40), **options)
+
+
+def test_how_clear_an_area_was_is_told_with_the_cloud_probability_where_it_is_wanted(
+    service: Service, account: Path
+) -> None:
+    source = clouded(service, account)
+    ref = search(source)[0]
+    share = source.clear_share(ref, GRID)
+    assert share == pytest.approx(source.read(ref, GRID, bands=BANDS).is_clear.mean())
+    plain = make(service, account).clear_share(ref, GRID)
+    assert share is not None
+    assert plain is not None
+    assert share < plain
+
+
+def test_a_cloud_probability_beyond_certainty_is_an_error_that_names_the_scene(service: Service, account: Path) -> None:
+    class Odd(PatternWorld):
+        def pixels(self, product: Product, grid: Grid, bands: Sequence[str]) -> NDArray[np.float64]:
+            return super().pixels(product, grid, bands) + [[[150.0]] if band == "CLD" else [[0.0]] for band in bands]
+
+    service.world = Odd(WORLD.products())
+    source = clouded(service, account)
+    ref = search(source)[0]
+    with pytest.raises(SourceError, match=f"{ref.scene_id}: a cloud probability lies between 0 and 100"):
+        source.read(ref, GRID, bands=BANDS)
+
+
+def test_radar_has_no_cloud_probability(service: Service, account: Path) -> None:
+    source = clouded(service, account, collection="sentinel-1-grd")
+    assert source.read(search(source)[0], GRID, bands=("VV",)).is_clear.all()
+    assert "CLD" not in service.requests_to("/process")[0].body["evalscript"]
+
+
+@pytest.mark.parametrize("bands", [("B10",), ("VV",), ("CLP",), ("CLD",)])
 def test_a_band_that_is_not_offered_is_refused_before_it_costs(
     service: Service, account: Path, bands: tuple[str, ...]
 ) -> None:

@@ -44,6 +44,10 @@ MAX_SIDE_PX = 2500
 MAX_PAGE = 100
 CLIENT_ID = "stand-in-client"
 CLIENT_SECRET = "stand-in-secret-7f3a"  # noqa: S105  # of no account
+CLOUD_NUMBERS = {"CLD": 100, "CLP": 255}
+"""Layers of cloud probability, and the number that stands for certainty."""
+UNITS = {"SCL": "DN", "dataMask": "DN", "CLP": "DN", "CLD": "PERCENT", "VV": "LINEAR_POWER", "VH": "LINEAR_POWER"}
+"""The only units in which these layers are to be had."""
 QUOTA_MESSAGE = "Insufficient processing units or requests available in your account."
 QUOTA_CODE = "ACCESS_INSUFFICIENT_PROCESSING_UNITS"
 
@@ -89,6 +93,10 @@ class PatternWorld:
             layer = (rows[:, None] * 7919 + columns[None, :] * 104729 + seed * 31) % 9000 + 500.0
             if band == "SCL":
                 layer = np.where((rows[:, None] // 10 + columns[None, :] // 10) % 5 == 0, 9.0, 4.0)
+            elif band in CLOUD_NUMBERS:
+                layer = ((rows[:, None] // 7 + columns[None, :] // 7) % 11 * CLOUD_NUMBERS[band] // 10).astype(
+                    np.float64
+                )
             layers.append(layer / 1e5 if band in {"VV", "VH"} else layer)
         west, south, east, north = transform_bounds(4326, grid.epsg, *product.footprint_4326.bounds)
         is_inside = (grid.x_m[None, :] > west) & (grid.x_m[None, :] < east)
@@ -164,6 +172,8 @@ class Behaviour:
     """Beyond it, 429 is answered until the minute has room."""
     units_left: float = float("inf")
     """Once less than 0 would be left, 403 is answered."""
+    latency_s: float = 0.0
+    """How long each answer of the Process API takes."""
     states_units: bool = True
     """Whether answers say what they cost."""
     faults: deque[Fault] = field(default_factory=deque)
@@ -218,6 +228,23 @@ class Service:
         self._log_path = log_path
         self._lock = threading.Lock()
         self._answered: deque[float] = deque()
+        self._under_way = 0
+        self.most_under_way = 0
+        """Requests for pixels that were answered at the same time, at most."""
+
+    @contextmanager
+    def answering(self, path: str) -> Iterator[None]:
+        """Count who is answered at the same time; an image takes its time."""
+        is_image = path.endswith("/process")
+        with self._lock:
+            self._under_way += is_image
+            self.most_under_way = max(self.most_under_way, self._under_way)
+        try:
+            time.sleep(self.behaviour.latency_s if is_image else 0.0)
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= is_image
 
     @property
     def token_url(self) -> str:
@@ -404,6 +431,10 @@ def _script(text: str) -> tuple[list[str], list[str], str]:
         raise RefusalError(400, "Failed to evaluate script", code="RENDERER_EXCEPTION")
     names = re.findall(r"sample\.(\w+)", values[1])
     inputs = re.findall(r'"(\w+)"', bands[1])
+    said = re.search(r"units: \[([^\]]+)\]", text)
+    for name, unit in zip(inputs, re.findall(r'"(\w+)"', said[1]) if said else (), strict=True):
+        if unit != UNITS.get(name, "DN"):
+            raise RefusalError(400, f"Band '{name}' requested in unsupported units '{unit}'", code="RENDERER_EXCEPTION")
     if set(names) - set(inputs):
         raise RefusalError(400, "Failed to evaluate script: undefined band", code="RENDERER_EXCEPTION")
     return inputs, names, kind[1].lower()
@@ -485,6 +516,10 @@ class _Handler(BaseHTTPRequestHandler):
     service: Service
 
     def do_POST(self) -> None:
+        with self.service.answering(self.path):
+            self._answer_post()
+
+    def _answer_post(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         fault = self.service.next_fault(self.path)
         time.sleep(fault.delay_s)

@@ -8,7 +8,7 @@ service is spoken to (`client`).
 from geo.sources.sentinelhub.credentials import ID_NAME, SECRET_NAME, Credentials, Secret
 from geo.sources.sentinelhub.merge import Merged, Prices, merge_requests
 from geo.sources.sentinelhub.options import COMMERCIAL, COPERNICUS, Provider, SentinelHubOptions
-from geo.sources.sentinelhub.recipe import RECIPES, Recipe
+from geo.sources.sentinelhub.recipe import RECIPES, Recipe, recipe_for
 from geo.sources.sentinelhub.source import SentinelHubSource
 from geo.sources.sentinelhub.tiles import split
 
@@ -27,5 +27,6 @@ __all__ = [
     "SentinelHubOptions",
     "SentinelHubSource",
     "merge_requests",
+    "recipe_for",
     "split",
 ]

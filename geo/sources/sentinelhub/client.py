@@ -9,7 +9,7 @@ of sessions, and its settings in the home folder are neither read nor written.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from sentinelhub.api.catalog import SentinelHubCatalog
 from sentinelhub.api.process import SentinelHubRequest
 from sentinelhub.config import SHConfig
@@ -43,6 +44,9 @@ T = TypeVar("T")
 MAX_PRODUCTS = 20_000
 _PAGE = 100
 _CHUNK_BYTES = 1 << 16
+_MOST_CONNECTIONS = 64
+"""So many are kept open for further requests: more than threads will ever ask at the same time."""
+_TOKEN = "Authorization"  # noqa: S105  # the name of a header
 _COLLECTIONS = {"sentinel-2-l2a": DataCollection.SENTINEL2_L2A, "sentinel-1-grd": DataCollection.SENTINEL1_IW}
 
 
@@ -87,7 +91,9 @@ class Client(SentinelHubDownloadClient):
         self._ledger = ledger
         self._token_lock = threading.Lock()
         self._collection = _collection(options)
+        self._token_given = ""
         self._http = requests.Session()
+        self._http.mount(options.provider.base_url, HTTPAdapter(pool_maxsize=_MOST_CONNECTIONS))
         self._http.auth = _leave_as_it_is  # else a .netrc in the home folder would replace the token
 
     def authenticate(self) -> None:
@@ -186,10 +192,11 @@ class Client(SentinelHubDownloadClient):
             QuotaExceededError, SourceError: It is not.
 
         """
-        answer = self._send(request, question)
+        headers = self._prepare_headers(request)
+        answer = self._send(request, question, headers)
         if answer.status == UNAUTHORISED and not question.is_token_renewed:
             question.is_token_renewed = True
-            self.session = None
+            self._drop_token(headers)
             raise BusyError(f"{question.what}: the token is refused", wait_s=0.0)
         trouble = trouble_of(answer, what=question.what, now=datetime.now(UTC), hide=self._credentials.hide)
         if trouble:
@@ -222,13 +229,13 @@ class Client(SentinelHubDownloadClient):
         )
         self._ledger.record(entry)
 
-    def _send(self, request: DownloadRequest, question: _Question) -> Answer:
+    def _send(self, request: DownloadRequest, question: _Question, headers: Mapping[str, str]) -> Answer:
         options, deadline = self._options, time.monotonic() + self._options.answer_timeout_s
         try:
             with self._http.post(
                 str(request.url),
                 json=request.post_values,
-                headers=self._prepare_headers(request),
+                headers=dict(headers),
                 timeout=(options.connect_timeout_s, options.answer_timeout_s),
                 allow_redirects=False,
                 stream=True,
@@ -264,7 +271,14 @@ class Client(SentinelHubDownloadClient):
             if self.session is None:
                 self.session = TokenSession(self.config, timeout_s=self._options.connect_timeout_s)
             headers: dict[str, str] = self.session.session_headers
+            self._token_given = headers.get(_TOKEN, "")
             return headers
+
+    def _drop_token(self, refused: Mapping[str, str]) -> None:
+        """Let the next request get a new token, unless another thread has got one since these headers were made."""
+        with self._token_lock:
+            if refused.get(_TOKEN) == self._token_given:
+                self.session = None
 
 
 def _config(options: SentinelHubOptions, credentials: Credentials) -> SHConfig:

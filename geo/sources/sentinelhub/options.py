@@ -19,20 +19,21 @@ class Provider:
     name: str
     base_url: str
     token_url: str
-    has_cloud_probability: bool = False
-    """Whether it offers CLP, the cloud probability of s2cloudless."""
+    cloud_layer: str = ""
+    """Under which name it offers a cloud probability for Sentinel-2 (`recipe.CLOUD_PERCENT`); empty: it has none."""
 
 
 COPERNICUS = Provider(
     name="Copernicus Data Space",
     base_url="https://sh.dataspace.copernicus.eu",
     token_url="https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/openid-connect/token",  # noqa: S106  # an address
+    cloud_layer="CLD",
 )
 COMMERCIAL = Provider(
     name="Sentinel Hub",
     base_url="https://services.sentinel-hub.com",
     token_url="https://services.sentinel-hub.com/auth/realms/main/protocol/openid-connect/token",  # noqa: S106  # an address
-    has_cloud_probability=True,
+    cloud_layer="CLP",
 )
 
 

@@ -54,6 +54,10 @@ class Parts:
         self._keep(path, numbers)
         return numbers
 
+    def has(self, name: str, part: Grid) -> bool:
+        """Say whether `get` would ask nobody; damage that only reading would show is not looked for."""
+        return self._path(name, part).exists()
+
     def forget(self, name: str) -> None:
         """Remove the parts of a whole that is there, and those that nobody came back for."""
         before = time.time() - _FORGOTTEN_AFTER_S
@@ -61,7 +65,6 @@ class Parts:
             for path in [*self._folder.glob("*.npy"), *self._folder.glob(".*.tmp-*")]:
                 if path.name.startswith(f"{name}-") or path.stat().st_mtime < before:
                     path.unlink(missing_ok=True)
-            self._folder.rmdir()
 
     def _path(self, name: str, part: Grid) -> Path:
         return self._folder / f"{name}-{_digest(asdict(part))}.npy"

@@ -28,9 +28,15 @@ _RADAR = re.compile(
     r"_(?P<orbit>\d{6})_(?P<datatake>\w{6})_(?P<check>\w{4})"
 )
 _TRACKS = 175
-_ORBIT_OFFSETS = {"S1A": 73, "S1B": 27, "S1C": 172}
-_MOVED_ON = {"S1C": "20260609"}
-"""From this day on the satellite flies elsewhere: only the catalogue can tell its track."""
+_ALWAYS = "99999999"
+_ORBIT_OFFSETS: Mapping[str, Sequence[tuple[str, str, int]]] = {
+    "S1A": [("", _ALWAYS, 73)],
+    "S1B": [("", _ALWAYS, 27)],
+    "S1C": [("", "20260609", 172), ("20260624", _ALWAYS, 99)],
+    "S1D": [("", _ALWAYS, 42)],
+}
+"""By satellite: from which day on, until before which day, and the offset of its absolute orbits. Sentinel-1C moved to
+another place of the same tracks in June 2026; what it took on the way, only the catalogue can place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +116,10 @@ def parse_name(product_id: str) -> Name:
 
 
 def _track(platform: str, absolute_orbit: int, started: str) -> int | None:
-    if platform not in _ORBIT_OFFSETS or started >= _MOVED_ON.get(platform, "9999"):
-        return None
-    return (absolute_orbit - _ORBIT_OFFSETS[platform]) % _TRACKS + 1
+    for first, end, offset in _ORBIT_OFFSETS.get(platform, ()):
+        if first <= started < end:
+            return (absolute_orbit - offset) % _TRACKS + 1
+    return None
 
 
 def _platform(told: str, product_id: str) -> str:

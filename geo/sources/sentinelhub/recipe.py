@@ -1,7 +1,7 @@
 """What is asked of each collection, and what the numbers that come back mean."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from geo.cost import OPTICAL_16_BIT, RADAR_TERRAIN_CORRECTED, Processing
 from geo.scene import Quantity
-from geo.sources.sentinelhub.options import CollectionId
+from geo.sources.sentinelhub.options import CollectionId, SentinelHubOptions
 
 MASK = "dataMask"
 SCL = "SCL"
-CLOUD_PROBABILITY = "CLP"
+CLOUD_PERCENT: Mapping[str, float] = {"CLD": 1.0, "CLP": 100 / 255}
+"""Layers that tell how probably it is cloud, and how many per cent one step of their numbers is: ``CLD``, by Sen2Cor,
+is asked for in per cent; ``CLP``, by s2cloudless, comes as a byte of which 255 is certainty (and 0 also where it was
+never computed)."""
 _SCRIPT = """//VERSION=3
 function setup() {{
   return {{
@@ -81,7 +84,7 @@ RECIPES: Mapping[CollectionId, Recipe] = {
         bands=("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"),
         always=(SCL,),
         sample_type="UINT16",
-        units={},
+        units={"CLD": "PERCENT"},
         other_units="DN",
         # harmonised: the service takes the offset of baseline 04.00 and later off, from each product's own metadata,
         # so that reflectance is DN / 10 000 always; below 0 it answers 0, which the data mask tells from "no data".
@@ -103,10 +106,20 @@ RECIPES: Mapping[CollectionId, Recipe] = {
 }
 
 
+def recipe_for(options: SentinelHubOptions) -> Recipe:
+    """Return how to ask as `options` want it: with the cloud probability only where the mask is made from it."""
+    recipe, layer = RECIPES[options.collection], options.provider.cloud_layer
+    if options.mask.cloud_probability_percent is None or SCL not in recipe.always or not layer:
+        return recipe
+    return replace(recipe, always=(*recipe.always, layer))
+
+
 def values_of(
     recipe: Recipe, layers: Sequence[str], numbers: NDArray[np.uint16] | NDArray[np.float32]
 ) -> dict[str, NDArray[np.float32]]:
-    """Return each layer as float32, shape (y, x): reflectance, gamma0, class numbers; NaN where nothing was recorded.
+    """Return each layer as float32, shape (y, x); NaN where nothing was recorded.
+
+    Reflectance and gamma0 as they are, classes as their numbers, cloud probability in per cent.
 
     Args:
         recipe: What was asked.
@@ -126,4 +139,4 @@ def values_of(
 def _scale(recipe: Recipe, name: str) -> float:
     if name == SCL or recipe.quantity is Quantity.GAMMA0:
         return 1.0
-    return 1 / 255 if name == CLOUD_PROBABILITY else 1e-4
+    return CLOUD_PERCENT.get(name, 1e-4)

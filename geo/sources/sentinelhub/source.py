@@ -14,10 +14,9 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import QuotaExceededError, SourceError
 from geo.grid import Grid
-from geo.masks import NODATA
-from geo.scene import Quantity, Scene
+from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import look_through
+from geo.sources.clear import Seen, clear_of, look_through
 from geo.sources.ledger import Ledger
 from geo.sources.limits import RateLimiter
 from geo.sources.sentinelhub.credentials import Credentials
@@ -27,7 +26,7 @@ from geo.sources.sentinelhub.options import SentinelHubOptions
 from geo.sources.sentinelhub.parts import Parts, name_of
 from geo.sources.sentinelhub.products import Item, looks_of, parse_item, ref_of, window_of
 from geo.sources.sentinelhub.raster import Numbers, stitched
-from geo.sources.sentinelhub.recipe import CLOUD_PROBABILITY, RECIPES, SCL, values_of
+from geo.sources.sentinelhub.recipe import CLOUD_PERCENT, SCL, recipe_for, values_of
 from geo.sources.sentinelhub.tiles import offset_px, split
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class SentinelHubSource:
     def __init__(self, options: SentinelHubOptions, credentials: Credentials, *, account_dir: Path) -> None:
         self._options = options
         self._credentials = credentials
-        self._recipe = RECIPES[options.collection]
+        self._recipe = recipe_for(options)
         self._limiter = RateLimiter(account_dir, options.rates)
         self._ledger = Ledger(account_dir)
         catalogue = f"{options.provider.base_url} {options.collection}"
@@ -71,8 +70,7 @@ class SentinelHubSource:
     @property
     def offered(self) -> tuple[str, ...]:
         """The bands that may be asked for."""
-        clouds = (CLOUD_PROBABILITY,) if self._options.provider.has_cloud_probability else ()
-        return (*self._recipe.bands, *(self._recipe.always + clouds if SCL in self._recipe.always else ()))
+        return (*self._recipe.bands, *(name for name in self._recipe.always if name not in CLOUD_PERCENT))
 
     def check(self) -> None:
         """Find out whether the service takes the credentials; costs nothing.
@@ -150,6 +148,14 @@ class SentinelHubSource:
         scene = self.read(ref, grid, bands=(SCL,))
         return float(scene.is_clear.mean())
 
+    def parts_to_ask(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> list[Grid]:
+        """Return for which parts of `grid` `read` would ask now: all of it, but what a read that broke off has left."""
+        parts = split(grid, max_side_px=self._options.max_side_px)
+        if len(parts) == 1:
+            return parts
+        name = self._name_of_parts(ref, self._recipe.layers(bands))
+        return [part for part in parts if not self._parts.has(name, part)]
+
     def _search(self, shape_4326: BaseGeometry, first: date, last: date) -> list[SceneRef]:
         client, now = self._asked(), datetime.now(UTC)
         items: dict[str, Item] = {}
@@ -183,17 +189,23 @@ class SentinelHubSource:
         with self._watching_quota():
             if len(parts) == 1:
                 return client.pixels(wanted, grid)
-            name = name_of(
-                self._options.provider.base_url, wanted.recipe.version, ref.scene_id, ref.fingerprint, wanted.layers
-            )
+            name = self._name_of_parts(ref, wanted.layers)
             come = [(part, self._parts.get(name, part, partial(client.pixels, wanted, part))) for part in parts]
         whole = stitched(come, grid)
         self._parts.forget(name)
         return whole
 
+    def _name_of_parts(self, ref: SceneRef, layers: Sequence[str]) -> str:
+        return name_of(
+            self._options.provider.base_url, self._recipe.version, ref.scene_id, ref.fingerprint, tuple(layers)
+        )
+
     def _scene(self, ref: SceneRef, grid: Grid, bands: Sequence[str], *, numbers: Numbers) -> Scene:
         values = values_of(self._recipe, self._recipe.layers(bands), numbers)
-        is_clear, hidden_share = self._mask(values, grid)
+        seen = self._seen(ref, values, grid) if SCL in values else None
+        is_clear, hidden_share = clear_of(seen, values, grid)
+        if seen is not None:
+            values[SCL] = seen.classes
         return Scene(
             scene_id=ref.scene_id,
             observed_at=ref.observed_at,
@@ -207,17 +219,23 @@ class SentinelHubSource:
             hidden_share=hidden_share,
         )
 
-    def _mask(
-        self, values: Mapping[str, NDArray[np.float32]], grid: Grid
-    ) -> tuple[NDArray[np.bool_], dict[str, float]]:
-        """Return where the ground was clearly seen, shape (y, x), and why not elsewhere."""
-        is_recorded = np.logical_and.reduce([np.isfinite(layer) for layer in values.values()])
-        if self._recipe.quantity is Quantity.GAMMA0:
-            return is_recorded, {} if is_recorded.all() else {NODATA: float(1 - is_recorded.mean())}
+    def _seen(self, ref: SceneRef, values: Mapping[str, NDArray[np.float32]], grid: Grid) -> Seen:
+        """Return what the classes say, and the cloud probability where it was asked for.
+
+        Raises:
+            SourceError: A cloud probability lies outside 0 to 100 per cent.
+
+        """
         rim = self._options.mask.buffer_px  # beyond the edge nothing was asked for, which hides nothing within
-        around = np.pad(values[SCL], rim, constant_values=np.nan)
-        seen = look_through(grid, self._options.mask, lambda _: around)
-        return is_recorded & seen.is_clear, dict(seen.hidden_share)
+
+        def around(name: str, _: Grid) -> NDArray[np.float32]:
+            return np.pad(values[name], rim, constant_values=np.nan)
+
+        clouds = [partial(around, name) for name in values if name in CLOUD_PERCENT]
+        try:
+            return look_through(grid, self._options.mask, partial(around, SCL), *clouds)
+        except ValueError as error:
+            raise SourceError(f"{ref.scene_id}: {error}") from error
 
     def _asked(self) -> "Client":
         """Return what speaks to the service, made when it is first needed."""
