@@ -1,14 +1,21 @@
 """How well do detections agree with what is known to have happened?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from rasterio.features import shapes
 from shapely.geometry.base import BaseGeometry
 
+from detection.association import AssociationParams, Scores, Site, Worth, associate
 from detection.schema import Event, Status
+from geo.grid import Grid
 
 _BUILT = frozenset({Event.CONSTRUCTION.value, Event.EXPANSION.value})
 
@@ -108,3 +115,133 @@ def _kind(event: str) -> str:
 
 def _same_kind(events: pd.Series, event: str) -> pd.Series:
     return events.map(_kind) == _kind(event)
+
+
+# --- in space and time: sites from tables, from SMART, from labels ------------------------------------
+
+
+def evaluate(
+    detections: gpd.GeoDataFrame,
+    truth: gpd.GeoDataFrame,
+    *,
+    until: date,
+    params: AssociationParams | None = None,
+    is_claims_only: bool = True,
+) -> Scores:
+    """Associate a detections table with a table of true events and score both.
+
+    Args:
+        detections: A detections table, in a projected CRS.
+        truth: As for `sites_of_truth`, in any CRS.
+        until: The last day that was looked at.
+        params: When a detection and a true site belong together.
+        is_claims_only: Leave out changes of the surface, which claim no event.
+
+    """
+    claims = detections[detections["event"] != Event.SURFACE_CHANGE.value] if is_claims_only else detections
+    epsg = int(detections.crs.to_epsg())
+    return associate(sites_of_detections(claims, epsg=epsg), sites_of_truth(truth, epsg=epsg, until=until), params)
+
+
+def sites_of_truth(truth: gpd.GeoDataFrame, *, epsg: int, until: date) -> tuple[Site, ...]:
+    """Return the sites of a table of true events.
+
+    Args:
+        truth: One row an event: ``event``, ``name``, ``started_on``, geometry; and, where known, ``started_after``,
+            ``active_on``, ``completed_on``, ``worth``, ``outlines`` (pairs of day and outline in the CRS of the
+            table) and ``observed_on`` (days). What has no beginning counts neither way.
+        epsg: A projected CRS in which areas are compared.
+        until: The last day that was looked at: what is not complete by then was active until then.
+
+    """
+    moved = truth.to_crs(epsg)
+    return tuple(_true_site(row, truth, epsg, until) for row in moved.to_dict("records"))
+
+
+def _true_site(row: Mapping[str, Any], truth: gpd.GeoDataFrame, epsg: int, until: date) -> Site:
+    outlines = row.get("outlines")
+    completed_on = _day(row.get("completed_on"))
+    stated = _day(row["started_on"])
+    started_on = stated or date.min
+    dated = (
+        tuple((day, _moved(outline, truth, epsg)) for day, outline in outlines) if isinstance(outlines, tuple) else ()
+    )
+    observed = row.get("observed_on")
+    return Site(
+        site_id=str(row["name"]),
+        event=str(row["event"]),
+        outlines=dated or ((None, row["geometry"]),),
+        started_on=started_on,
+        ended_on=max(completed_on or until, started_on),
+        active_on=_day(row.get("active_on")),
+        completed_on=completed_on,
+        started_after=_day(row.get("started_after")),
+        worth=Worth.IGNORE if stated is None else Worth(str(row.get("worth", Worth.POSITIVE.value))),
+        observed_on=observed if isinstance(observed, tuple) else (),
+    )
+
+
+def _moved(outline: BaseGeometry, truth: gpd.GeoDataFrame, epsg: int) -> BaseGeometry:
+    shape: BaseGeometry = gpd.GeoSeries([outline], crs=truth.crs).to_crs(epsg).iloc[0]
+    return shape
+
+
+def sites_of_detections(detections: gpd.GeoDataFrame, *, epsg: int) -> tuple[Site, ...]:
+    """Return the sites of a detections table: from the first look with the change to rest, or to the last look."""
+    return tuple(
+        Site(
+            site_id=str(row["detection_id"]),
+            event=str(row["event"]),
+            outlines=((None, row["geometry"]),),
+            started_on=_sure_day(row["onset_by"]),
+            ended_on=max(_day(row.get("complete_by")) or _sure_day(row["last_seen_on"]), _sure_day(row["onset_by"])),
+            active_on=_day(row.get("active_by")),
+            completed_on=_day(row.get("complete_by")),
+            started_after=_day(row["onset_after"]),
+            confirmed_on=_day(row["confirmed_on"]),
+        )
+        for row in detections.to_crs(epsg).to_dict("records")
+    )
+
+
+def _sure_day(value: Any) -> date:  # noqa: ANN401 - a cell of a table
+    day = _day(value)
+    if day is None:
+        raise ValueError("a detection without its dates")
+    return day
+
+
+def _day(value: Any) -> date | None:  # noqa: ANN401 - a cell of a table
+    return None if value is None or pd.isna(value) else pd.Timestamp(value).date()
+
+
+def truth_of_labels(
+    is_change: NDArray[np.bool_], grid: Grid, *, span: tuple[date, date], event: Event = Event.CONSTRUCTION
+) -> gpd.GeoDataFrame:
+    """Return each 8-connected object of a mask of labelled change as a true event, in the CRS of `grid`.
+
+    Args:
+        is_change: Shape (y, x).
+        grid: Where the pixels lie.
+        span: The days of both dates between which the change lies: it began after the first and by the second.
+        event: What the labels call change.
+
+    """
+    outlines = [
+        shapely.geometry.shape(outline)
+        for outline, value in shapes(is_change.astype(np.uint8), connectivity=8, transform=grid.transform)
+        if value
+    ]
+    count = len(outlines)
+    return gpd.GeoDataFrame(
+        {
+            "event": [event.value] * count,
+            "name": [f"label {number}" for number in range(1, count + 1)],
+            "started_after": np.array([span[0]] * count, dtype="datetime64[s]"),
+            "started_on": np.array([span[1]] * count, dtype="datetime64[s]"),
+            "completed_on": np.array([span[1]] * count, dtype="datetime64[s]"),
+            "area_m2": [float(outline.area) for outline in outlines],
+        },
+        geometry=outlines,
+        crs=grid.epsg,
+    )

@@ -27,6 +27,8 @@ flow_app = typer.Typer(help="The same under Prefect.", no_args_is_help=True, ric
 app.add_typer(flow_app, name="flow")
 imagery_app = typer.Typer(help="The imagery that is kept.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(imagery_app, name="imagery")
+export_app = typer.Typer(help="Detections in formats of others.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(export_app, name="export")
 
 Folder = Annotated[
     Path | None, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="the current one")
@@ -288,6 +290,26 @@ def verify(
         from flows.verify import verify_run  # noqa: PLC0415
 
         raise typer.Exit(verify_run(run_folder or _folder(context, workspace) / "latest", show))
+
+
+@export_app.command("smart", epilog=EXIT_CODES)
+def smart(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where the models are written.")],
+    *,
+    region: Annotated[str, typer.Option(help="The region's id: a country, then R and three digits.")] = "XX_R000",
+    originator: Annotated[
+        str | None, typer.Option(help="One of the proposers' codes of the programme; without it models are updates.")
+    ] = None,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write what was built as site and region models of the IARPA SMART programme."""
+    with _speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.export import export_smart  # noqa: PLC0415
+
+        export_smart(_folder(context, workspace), folder, show, region_id=region, originator=originator)
 
 
 @app.command()
