@@ -8,10 +8,12 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.blocks import Room
 from detection.changes import map_changes
 from detection.coverage import coverage_row, no_imagery_row
 from detection.looks import JudgedLook, choose_looks
 from detection.params import DetectParams
+from detection.placebo import weigh_against_placebos
 from detection.rows import detection_rows
 from detection.schema import Outcome, coverage_frame, detections_frame
 from geo.grid import Grid
@@ -39,7 +41,15 @@ class Findings:
         return Outcome(self.coverage["outcome"].iloc[0])
 
 
-def find_changes(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: DetectParams) -> Findings:
+def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
+    stack: Stack,
+    area_id: str,
+    inside: NDArray[np.bool_],
+    params: DetectParams,
+    radar: Stack | None = None,
+    *,
+    room: Room | None = None,
+) -> Findings:
     """Find what changed for good in one area, and say what could not have been seen.
 
     Args:
@@ -47,6 +57,8 @@ def find_changes(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: 
         area_id: Names the area in the tables.
         inside: Shape (y, x): the pixels of the area itself. What changed outside is context only.
         params: How changes are found.
+        radar: Radar looks at the same ground on the same grid, if there are any: a second witness.
+        room: The memory that may be used: larger areas are worked on in blocks. None: all that is needed.
 
     Returns:
         Detections (without facilities: `outputs.risk.join` adds them) and the coverage row.
@@ -61,8 +73,9 @@ def find_changes(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: 
             coverage=coverage_frame([row], epsg=stack.grid.epsg),
             looks=looks.judged,
         )
-    changes = map_changes(looks.stack, params)
-    rows = detection_rows(area_id, changes, inside, params)
+    changes = map_changes(looks.stack, params, room=room)
+    rows = detection_rows(area_id, changes, inside, params, radar)
+    rows = weigh_against_placebos(rows, changes, inside, params, radar)
     row = coverage_row(area_id, looks, inside, changes, params)
     row["outcome"] = Outcome.FOUND.value if rows else row["outcome"]
     logger.info("%s: %d looks, %d clear, %d detections", area_id, len(stack.days), len(looks.stack.days), len(rows))

@@ -5,13 +5,15 @@ see which measurement spoke for what.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import exp, log, log10
+from math import exp, log, log10, sqrt
+from typing import Any
 
 from detection.features import Features
 from detection.schema import Event
+from detection.shape import Shape, Trait
 
 BUILT_EVENTS = frozenset({Event.CONSTRUCTION, Event.EXPANSION, Event.DEMOLITION})
 
@@ -26,6 +28,34 @@ class EventParams:
 
     structure_ratio: float = 1.4
     """Building raises, and demolition lowers, the structure by at least this factor."""
+
+    smooth_ratio: float = 2.0
+    """On ground smoother than that around it, raising the structure by this factor is building…"""
+
+    smooth_structure: float = 1.5
+    """… if it reaches at least this, in units of calm ground's."""
+
+    part_ratio: float = 1.1
+    """Among buildings, where the structure of the whole hardly changes, this factor is enough…"""
+
+    part_share: float = 0.1
+    """… if at least this share (0-1) of the object turned from open to built ground, or back…"""
+
+    part_purity: float = 5.0
+    """… and this many times less ground the other way round."""
+
+    gone_share: float = 0.25
+    """For what is gone among buildings the share must be larger: shadows and new coats of paint smooth, too."""
+
+    strip_elongation: float = 8.0
+    """What is so many times longer than wide, and narrow, is a road or a track, no building."""
+
+    strip_width_m: float = 60.0
+    """What is narrower than this is narrow."""
+
+    least_backed_share: float = 0.25
+    """Something has been taken down only where at least this share (0-1) of the object was seen standing on three
+    looks: one odd look at the beginning is no building. With fewer than six looks it cannot be asked for."""
 
     green_ndvi: float = 0.4
     """Greener than this afterwards (NDVI) is not a building."""
@@ -46,45 +76,80 @@ class Term:
 
 def name_event(features: Features, params: EventParams) -> Event:
     """Name what happened: built, demolished, or a change of the surface that is neither."""
-    if _is_greener(features, params):
+    if _is_greener(features, params) or _is_strip(features, params):
         return Event.SURFACE_CHANGE
-    gain = features.structure_after / max(features.structure_before, 1e-6)
-    if gain >= params.structure_ratio and features.structure_after >= params.built_structure:
+    has_risen = features.structure_after >= params.built_structure and _is_more(
+        features.structure_before,
+        features.structure_after,
+        is_in_part=features.risen_share >= max(params.part_share, params.part_purity * features.fallen_share),
+        params=params,
+    )
+    if has_risen or _rose_from_smooth(features, params):
         return Event.CONSTRUCTION
-    if gain <= 1 / params.structure_ratio and features.structure_before >= params.built_structure:
-        return Event.DEMOLITION
-    return Event.SURFACE_CHANGE
+    has_fallen = features.structure_before >= params.built_structure and _is_more(
+        features.structure_after,
+        features.structure_before,
+        is_in_part=features.fallen_share >= max(params.gone_share, params.part_purity * features.risen_share),
+        params=params,
+    )
+    return Event.DEMOLITION if has_fallen and _stood(features, params) else Event.SURFACE_CHANGE
+
+
+def _is_more(low: float, high: float, *, is_in_part: bool, params: EventParams) -> bool:
+    """Say whether the structure `high` exceeds `low` as only building does: as a whole, or in a part of the object."""
+    return high >= (params.part_ratio if is_in_part else params.structure_ratio) * low
+
+
+def _rose_from_smooth(features: Features, params: EventParams) -> bool:
+    ratio = features.structure_after / max(features.structure_before, 1e-6)
+    return features.structure_after >= params.smooth_structure and ratio >= params.smooth_ratio
+
+
+def _is_strip(features: Features, params: EventParams) -> bool:
+    width_m = sqrt(features.area_m2 / max(features.elongation, 1.0))
+    return features.elongation >= params.strip_elongation and width_m < params.strip_width_m
+
+
+def _stood(features: Features, params: EventParams) -> bool:
+    can_be_backed = features.looks_before + features.looks_after >= 6  # noqa: PLR2004 - three looks on either side
+    return features.backed_share >= params.least_backed_share or not can_be_backed
 
 
 def weigh(features: Features, event: Event) -> tuple[Term, ...]:
-    """Return the terms whose sum is the log-odds of the event."""
+    """Return the terms whose sum is the log-odds of the event; each value lies in 0 to 1."""
     gain = abs(log(max(features.structure_after, 1e-3) / max(features.structure_before, 1e-3)))
+    smallness = 1 - _ramp(log10(max(features.area_m2, 1.0)), 3.2, 4.0)
     values = {
         "bias": 1.0,
-        "clearness": log(max(features.peak_z, 1.0)),
-        "structure": min(gain, 2.0) if event in BUILT_EVENTS else 0.0,
-        "persistence": features.persistence - 0.75,
-        "looks_after": log(min(features.looks_after, 12)) if features.looks_after else 0.0,
-        "looks_before": log(min(features.looks_before, 12)) if features.looks_before else -1.0,
-        "size": log10(max(features.area_m2, 100.0) / 10_000.0),
+        "clearness": _ramp(log(max(features.peak_z, 1.0)), log(5.0), log(50.0)),
+        "structure": _ramp(gain, 0.0, 2.0) if event in BUILT_EVENTS else 0.0,
+        "persistence": _ramp(features.persistence, 0.5, 1.0),
+        "backed": _ramp(features.backed_share, 0.0, 0.5),
+        "looks_after": _ramp(log(max(features.looks_after, 1)), 0.0, log(12.0)),
+        "looks_before": _ramp(log(max(features.looks_before, 1)), 0.0, log(12.0)),
+        "size": _ramp(log10(max(features.area_m2, 1.0)), 3.0, 5.0),
+        "alone_and_small": smallness * features.isolation,
         "at_edge": features.edge_share,
     }
     return tuple(
-        Term(name=name, value=round(value, 4), weight=_WEIGHTS[name], contribution=round(value * _WEIGHTS[name], 4))
+        Term(name=name, value=round(value, 4), weight=WEIGHTS[name], contribution=round(value * WEIGHTS[name], 4))
         for name, value in values.items()
     )
 
 
-_WEIGHTS = {
-    "bias": -4.0,
-    "clearness": 1.0,
-    "structure": 1.2,
-    "persistence": 3.0,
-    "looks_after": 0.7,
-    "looks_before": 0.4,
-    "size": 0.6,
+WEIGHTS = {
+    "bias": -4.75,
+    "clearness": 2.3,
+    "structure": 2.4,
+    "persistence": 1.5,
+    "backed": 1.5,
+    "looks_after": 1.75,
+    "looks_before": 1.0,
+    "size": 1.2,
+    "alone_and_small": -1.0,
     "at_edge": -3.0,
 }
+"""What each term adds when it is 1."""
 
 
 def confidence(terms: Sequence[Term]) -> float:
@@ -92,30 +157,52 @@ def confidence(terms: Sequence[Term]) -> float:
     return 1.0 / (1.0 + exp(-sum(term.contribution for term in terms)))
 
 
-def evidence_json(features: Features, terms: Sequence[Term], growth: Sequence[tuple[date, float]], *, note: str) -> str:
-    """Write the evidence as the JSON text of the detections table.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that a decision rests on."""
 
-    Args:
-        features: Everything measured.
-        terms: What entered the confidence.
-        growth: Changed ground (m2) on each clear look.
-        note: One sentence for the reader.
+    features: Features
+    """Everything measured."""
+    terms: Sequence[Term]
+    """What entered the confidence."""
+    growth: Sequence[tuple[date, float]]
+    """Changed ground (m2) on each clear look."""
+    shape: Shape
+    camp: Sequence[Trait]
+    """What entered the likeness to a camp; empty where nothing was built or taken down."""
+    note: str
+    """One sentence for the reader."""
+    radar: Mapping[str, Any] | None = None
+    """What radar tells (`detection.fusion`); None without radar."""
 
-    """
-    measured = {name: getattr(features, name) for name in features.__slots__}
-    return json.dumps(
-        {
-            "features": {
-                term.name: {"value": term.value, "weight": term.weight, "contribution": term.contribution}
-                for term in terms
-            },
-            "measured": {
-                name: round(value, 4) if isinstance(value, float) else value for name, value in measured.items()
-            },
-            "growth": [[day.isoformat(), round(area_m2)] for day, area_m2 in growth],
-            "note": note,
-        }
-    )
+    def as_json(self) -> str:
+        """Return it as the text of the detections table."""
+        radar = {} if self.radar is None else {"radar": self.radar}
+        return json.dumps(
+            {
+                "features": {term.name: _sum_of(term) for term in self.terms},
+                "measured": _rounded(self.features),
+                "shape": _rounded(self.shape),
+                "camp_likeness": {trait.name: _sum_of(trait) for trait in self.camp},
+                "growth": [[day.isoformat(), round(area_m2)] for day, area_m2 in self.growth],
+                "note": self.note,
+                **radar,
+            }
+        )
+
+
+def _sum_of(term: Term | Trait) -> dict[str, float]:
+    return {"value": term.value, "weight": term.weight, "contribution": round(term.contribution, 4)}
+
+
+def _rounded(measured: Features | Shape) -> dict[str, float | None]:
+    values = {name: getattr(measured, name) for name in measured.__slots__}
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    """Return 0 up to `low`, 1 from `high` on, and in between what lies on the straight."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
 def _is_greener(features: Features, params: EventParams) -> bool:

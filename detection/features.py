@@ -1,6 +1,8 @@
 """What can be measured of one changed object, before and after?"""
 
 from dataclasses import dataclass
+from itertools import pairwise
+from math import dist, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +11,13 @@ from scipy import ndimage
 from detection.context import mean_of_seen
 from detection.onset import Growth
 from detection.outline import Patch
+from detection.shape import isolation
 from detection.steps import Steps
 
 _STRUCTURE_WINDOW_PX = 5
 _LEAST_LOOKS_BEFORE = 3
 _LEAST_LOOKS_AFTER = 3
+_BUILT_STRUCTURE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,12 @@ class Features:
     """Local standard deviation of brightness (5 x 5 pixels), in units of that of calm ground: 1 is open ground."""
 
     structure_after: float
+
+    risen_share: float
+    """Share (0-1) of the object on which open ground became built, by twice the structure of calm ground…"""
+
+    fallen_share: float
+    """… and the other way round."""
 
     brightness_change: float
     """Mean after less mean before, relative to the mean before."""
@@ -56,6 +66,12 @@ class Features:
     edge_share: float
     """Share (0-1) of the object's pixels that touch unseen ground or the image's edge."""
 
+    elongation: float
+    """Length of the smallest rectangle around it, relative to its mean width (area by length): a square has 1."""
+
+    isolation: float
+    """1 where nothing built stood within 300 m before, 0 where a good part was."""
+
     area_m2: float
 
 
@@ -73,12 +89,15 @@ class Layers:
 
     structure_before: NDArray[np.float32]
     structure_after: NDArray[np.float32]
+    structure_unit: float
+    """Structure of calm ground in the units of the bands: what the two above are counted in."""
     greenness_before: NDArray[np.float32] | None
     greenness_after: NDArray[np.float32] | None
     has_near_infrared: bool
     is_backed: NDArray[np.bool_]
     at_edge: NDArray[np.bool_]
     is_calm: NDArray[np.bool_]
+    """Unchanged ground."""
 
 
 def layers(steps: Steps, bands: tuple[str, ...], is_calm: NDArray[np.bool_]) -> Layers:
@@ -97,6 +116,7 @@ def layers(steps: Steps, bands: tuple[str, ...], is_calm: NDArray[np.bool_]) -> 
     return Layers(
         structure_before=before / unit,
         structure_after=after / unit,
+        structure_unit=unit,
         greenness_before=_greenness(steps.before, bands),
         greenness_after=_greenness(steps.after, bands),
         has_near_infrared="B08" in bands,
@@ -108,29 +128,51 @@ def layers(steps: Steps, bands: tuple[str, ...], is_calm: NDArray[np.bool_]) -> 
 
 def measure(patch: Patch, steps: Steps, maps: Layers, growth: Growth) -> Features:
     """Measure one object."""
-    here = patch.is_changed
-    mean_before, mean_after = (_mean(image.mean(axis=0), here) for image in (steps.before, steps.after))
-    green_after, green_before = (_median(layer, here) for layer in (maps.greenness_after, maps.greenness_before))
+    window, here = patch.window, patch.is_changed
+    sides = (np.mean(image[:, *window], axis=0) for image in (steps.before, steps.after))
+    mean_before, mean_after = (_mean(brightness, here) for brightness in sides)
+    green_after, green_before = (
+        None if layer is None else _median(layer[window], here)
+        for layer in (maps.greenness_after, maps.greenness_before)
+    )
     return Features(
-        peak_z=float(np.nanmax(steps.score_z[here])),
-        structure_before=_mean(maps.structure_before, here),
-        structure_after=_mean(maps.structure_after, here),
+        peak_z=float(np.nanmax(steps.score_z[window][here])),
+        structure_before=_mean(maps.structure_before[window], here),
+        structure_after=_mean(maps.structure_after[window], here),
+        risen_share=_crossing_share(maps.structure_before[window], maps.structure_after[window], here),
+        fallen_share=_crossing_share(maps.structure_after[window], maps.structure_before[window], here),
         brightness_change=(mean_after - mean_before) / max(mean_before, 1e-6),
         greenness_after=green_after,
         greenness_change=None if green_after is None or green_before is None else green_after - green_before,
         has_near_infrared=maps.has_near_infrared,
-        persistence=_mean(steps.persistence, here),
-        season_persistence=_mean(steps.season_persistence, here) if _is_mostly_known(steps, here) else None,
+        persistence=_mean(steps.persistence[window], here),
+        season_persistence=_mostly_known_mean(steps.season_persistence[window], here),
         looks_before=growth.looks_before,
         looks_after=growth.looks_after,
-        backed_share=float(maps.is_backed[here].mean()),
-        edge_share=float(maps.at_edge[patch.is_member].mean()),
+        backed_share=float(maps.is_backed[window][here].mean()),
+        edge_share=float(maps.at_edge[window][patch.is_member].mean()),
+        elongation=_elongation(patch),
+        isolation=isolation(patch, maps.structure_before, pixel_m=sqrt(patch.area_m2 / patch.is_member.sum())),
         area_m2=patch.area_m2,
     )
 
 
-def _is_mostly_known(steps: Steps, here: NDArray[np.bool_]) -> bool:
-    return bool(np.isfinite(steps.season_persistence[here]).mean() >= 0.5)  # noqa: PLR2004 - most
+def _crossing_share(low: NDArray[np.float32], high: NDArray[np.float32], here: NDArray[np.bool_]) -> float:
+    """Return on which share of `here` one structure is that of open and the other that of built ground."""
+    return float(((low < _BUILT_STRUCTURE) & (high >= _BUILT_STRUCTURE))[here].mean())
+
+
+def _elongation(patch: Patch) -> float:
+    corners = list(patch.outline.minimum_rotated_rectangle.exterior.coords)
+    length_m = max(dist(first, second) for first, second in pairwise(corners))
+    return length_m**2 / patch.area_m2
+
+
+def _mostly_known_mean(values: NDArray[np.float32], here: NDArray[np.bool_]) -> float | None:
+    """Return the mean of what is known; None where less than half is."""
+    if np.isfinite(values[here]).mean() < 0.5:  # noqa: PLR2004 - half
+        return None
+    return _mean(values, here)
 
 
 def _greenness(image: NDArray[np.float32], bands: tuple[str, ...]) -> NDArray[np.float32] | None:
@@ -151,8 +193,6 @@ def _mean(values: NDArray[np.float32], here: NDArray[np.bool_]) -> float:
     return float(seen.mean()) if seen.size else 0.0
 
 
-def _median(values: NDArray[np.float32] | None, here: NDArray[np.bool_]) -> float | None:
-    if values is None:
-        return None
+def _median(values: NDArray[np.float32], here: NDArray[np.bool_]) -> float | None:
     seen = values[here & np.isfinite(values)]
     return float(np.median(seen)) if seen.size else None

@@ -4,10 +4,14 @@ import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
+from detection.beginnings import BeginningParams
 from detection.events import EventParams
+from detection.fusion import FusionParams
 from detection.lifecycle import LifecycleParams
 from detection.looks import LookParams
 from detection.onset import OnsetParams
+from detection.phases import PhaseParams
+from detection.radar import RadarParams
 from detection.schema import SCHEMA_VERSION
 from detection.steps import StepParams
 from geo.coregister import CoregisterParams
@@ -16,6 +20,33 @@ from geo.grid import Grid
 DETECTION_BANDS = ("B02", "B03", "B04", "B08")
 """What changes are found in, where it is offered: the bands with 10 m pixels. The short-wave infrared bands, at 20 m,
 blur what is small: on labelled pairs they cost more than they bring (`python -m benchmarks.oscd`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceboParams:
+    """How rare false alerts must be (`detection.placebo`)."""
+
+    max_false_alerts: float = 0.1
+    """A claim is confirmed only if places where nothing happens raise evidence as strong less often than this, a site
+    (a square kilometre) and year…"""
+
+    doubt_factor: float = 3.0
+    """… or this many times less often, if it is small, or stands apart without being large."""
+
+    small_m2: float = 2500.0
+    """What is smaller is small…"""
+
+    large_m2: float = 8000.0
+    """… and from this size on large."""
+
+    apart_m: float = 300.0
+    """A claim with no other within this distance stands apart."""
+
+    least_looks: int = 6
+    """Looks from which an earlier map can be made."""
+
+    earlier_cuts: int = 12
+    """Cuts between before and after that are tried for it: a placebo need not be dated well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +77,14 @@ class DetectParams:
     looks: LookParams = field(default_factory=LookParams)
     coregister: CoregisterParams = field(default_factory=CoregisterParams)
     steps: StepParams = field(default_factory=StepParams)
+    beginnings: BeginningParams = field(default_factory=BeginningParams)
     onset: OnsetParams = field(default_factory=OnsetParams)
+    phases: PhaseParams = field(default_factory=PhaseParams)
     events: EventParams = field(default_factory=EventParams)
     lifecycle: LifecycleParams = field(default_factory=LifecycleParams)
+    radar: RadarParams = field(default_factory=RadarParams)
+    fusion: FusionParams = field(default_factory=FusionParams)
+    placebo: PlaceboParams = field(default_factory=PlaceboParams)
 
     def __post_init__(self) -> None:
         if not 0 < self.grow_z <= self.seed_z:

@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.events import EventParams, Term, confidence, evidence_json, name_event, weigh
+from detection.events import WEIGHTS, EventParams, Evidence, Term, confidence, name_event, weigh
 from detection.features import Features
 from detection.schema import Event
+from detection.shape import Shape, Trait, traits
 
 BUILT = Features(
     peak_z=12.0,
     structure_before=1.0,
     structure_after=4.0,
+    risen_share=0.7,
+    fallen_share=0.0,
     brightness_change=0.2,
     greenness_after=0.1,
     greenness_change=0.0,
@@ -27,9 +30,13 @@ BUILT = Features(
     looks_after=8,
     backed_share=0.9,
     edge_share=0.0,
+    elongation=1.5,
+    isolation=0.8,
     area_m2=90_000.0,
 )
 PARAMS = EventParams()
+FALLEN = {"structure_before": 4.0, "structure_after": 1.0, "risen_share": 0.0, "fallen_share": 0.7}
+AMONG_ROOFS = {"structure_before": 4.0, "structure_after": 4.4}
 
 
 def sureness(features: Features, event: Event = Event.CONSTRUCTION) -> float:
@@ -40,12 +47,35 @@ def sureness(features: Features, event: Event = Event.CONSTRUCTION) -> float:
     ("changes", "expected"),
     [
         pytest.param({}, Event.CONSTRUCTION, id="structure-rises"),
-        pytest.param({"structure_before": 4.0, "structure_after": 1.0}, Event.DEMOLITION, id="structure-falls"),
-        pytest.param({"structure_before": 4.0, "structure_after": 4.4}, Event.SURFACE_CHANGE, id="other-roofs"),
+        pytest.param(FALLEN, Event.DEMOLITION, id="structure-falls"),
+        pytest.param(FALLEN | {"backed_share": 0.0}, Event.SURFACE_CHANGE, id="seen-standing-on-an-odd-look-only"),
+        pytest.param(
+            FALLEN | {"backed_share": 0.0, "looks_before": 1, "looks_after": 1},
+            Event.DEMOLITION,
+            id="a-pair-can-be-asked-less",
+        ),
+        pytest.param(AMONG_ROOFS | {"risen_share": 0.0}, Event.SURFACE_CHANGE, id="other-roofs"),
+        pytest.param(AMONG_ROOFS | {"risen_share": 0.2}, Event.CONSTRUCTION, id="a-hall-among-halls"),
+        pytest.param(
+            AMONG_ROOFS | {"risen_share": 0.2, "fallen_share": 0.1}, Event.SURFACE_CHANGE, id="as-much-gone-as-built"
+        ),
+        pytest.param(
+            {"structure_before": 4.4, "structure_after": 3.9, "risen_share": 0.02, "fallen_share": 0.3},
+            Event.DEMOLITION,
+            id="a-hall-gone-among-halls",
+        ),
+        pytest.param({"elongation": 20.0, "area_m2": 20_000.0}, Event.SURFACE_CHANGE, id="a-road"),
+        pytest.param({"elongation": 20.0, "area_m2": 200_000.0}, Event.CONSTRUCTION, id="long-but-wide"),
         pytest.param({"structure_after": 1.9}, Event.SURFACE_CHANGE, id="too-smooth-for-buildings"),
+        pytest.param(
+            {"structure_before": 0.65, "structure_after": 1.55}, Event.CONSTRUCTION, id="on-very-smooth-ground"
+        ),
+        pytest.param({"structure_before": 0.5, "structure_after": 1.4}, Event.SURFACE_CHANGE, id="still-smooth"),
         pytest.param({"structure_after": 2.0}, Event.CONSTRUCTION, id="just-rough-enough"),
-        pytest.param({"structure_before": 1.9, "structure_after": 0.5}, Event.SURFACE_CHANGE, id="nothing-stood-there"),
-        pytest.param({"structure_before": 2.9}, Event.SURFACE_CHANGE, id="too-small-a-rise"),
+        pytest.param(
+            FALLEN | {"structure_before": 1.9, "structure_after": 0.5}, Event.SURFACE_CHANGE, id="nothing-stood-there"
+        ),
+        pytest.param({"structure_before": 2.9, "risen_share": 0.0}, Event.SURFACE_CHANGE, id="too-small-a-rise"),
         pytest.param({"structure_before": 0.0}, Event.CONSTRUCTION, id="from-perfectly-even-ground"),
         pytest.param({"greenness_after": 0.4}, Event.SURFACE_CHANGE, id="green-after"),
         pytest.param({"greenness_after": 0.39}, Event.CONSTRUCTION, id="not-quite-green"),
@@ -65,7 +95,13 @@ def test_the_event_is_named_by_its_features(changes: dict[str, object], expected
 
 
 def test_building_and_demolishing_are_mirror_images() -> None:
-    turned = replace(BUILT, structure_before=BUILT.structure_after, structure_after=BUILT.structure_before)
+    turned = replace(
+        BUILT,
+        structure_before=BUILT.structure_after,
+        structure_after=BUILT.structure_before,
+        risen_share=BUILT.fallen_share,
+        fallen_share=BUILT.risen_share,
+    )
     assert name_event(turned, PARAMS) is Event.DEMOLITION
     assert sureness(turned, Event.DEMOLITION) == pytest.approx(sureness(BUILT), abs=1e-4)
 
@@ -87,7 +123,6 @@ def test_the_sum_of_the_contributions_is_the_log_odds(peak: float, area: float, 
         ("peak_z", 5.0, 20.0),
         ("persistence", 0.6, 0.9),
         ("looks_after", 1, 6),
-        ("looks_before", 0, 1),
         ("looks_before", 1, 6),
         ("area_m2", 2_000.0, 50_000.0),
         ("structure_after", 2.0, 4.0),
@@ -114,22 +149,63 @@ def test_half_and_half_is_a_half() -> None:
     assert confidence(terms) == 0.5
 
 
+def test_every_term_is_bounded_and_has_its_weight() -> None:
+    extreme = replace(BUILT, peak_z=1e6, looks_before=10_000, looks_after=10_000, area_m2=1e9, structure_after=1e9)
+    for features in (BUILT, extreme, replace(BUILT, peak_z=0.0, looks_before=0, looks_after=0, area_m2=0.0)):
+        terms = weigh(features, Event.CONSTRUCTION)
+        assert [term.name for term in terms] == list(WEIGHTS)
+        assert all(0 <= term.value <= 1 for term in terms)
+
+
+def test_what_is_small_and_alone_needs_more_evidence() -> None:
+    small = replace(BUILT, area_m2=2_000.0)
+    assert sureness(replace(small, isolation=1.0)) < sureness(replace(small, isolation=0.0))
+    assert sureness(replace(BUILT, isolation=1.0)) == sureness(replace(BUILT, isolation=0.0))
+
+
+SHAPE = Shape(
+    rectangularity=0.9,
+    solidity=0.95,
+    coherence=0.4,
+    rows=None,
+    ring=0.75,
+    roofs=12,
+    blue_share=0.2,
+    white_share=None,
+    red_share=0.0,
+)
+
+
+def evidence(features: Features, *, camp: tuple[Trait, ...] = ()) -> Evidence:
+    return Evidence(
+        features=features,
+        terms=weigh(features, Event.CONSTRUCTION),
+        growth=[(date(2017, 3, 2), 0.0), (date(2017, 6, 10), 12_300.4)],
+        shape=SHAPE,
+        camp=camp,
+        note="Nine looks \u2013 四",
+    )
+
+
 def test_evidence_survives_writing_and_reading() -> None:
-    terms = weigh(BUILT, Event.CONSTRUCTION)
-    growth = [(date(2017, 3, 2), 0.0), (date(2017, 6, 10), 12_300.4)]
-    read = json.loads(evidence_json(BUILT, terms, growth, note="Nine looks \u2013 四"))
+    camp = traits(SHAPE, isolated=0.8, area_m2=90_000)
+    made = evidence(BUILT, camp=camp)
+    read = json.loads(made.as_json())
     assert read["note"] == "Nine looks \u2013 四"
     assert read["growth"] == [["2017-03-02", 0], ["2017-06-10", 12_300]]
     assert {name: term["contribution"] for name, term in read["features"].items()} == {
-        term.name: term.contribution for term in terms
+        term.name: term.contribution for term in made.terms
     }
     odds = exp(sum(term["contribution"] for term in read["features"].values()))
-    assert confidence(terms) == pytest.approx(odds / (1 + odds))
+    assert confidence(made.terms) == pytest.approx(odds / (1 + odds))
     assert set(read["measured"]) == {field.name for field in fields(Features)}
     assert read["measured"]["looks_after"] == 8
+    assert read["shape"]["roofs"] == 12
+    assert read["camp_likeness"]["isolated"] == {"value": 0.8, "weight": 0.2, "contribution": 0.16}
 
 
 def test_what_could_not_be_measured_is_null_in_the_evidence() -> None:
-    features = replace(BUILT, greenness_after=None, greenness_change=None)
-    read = json.loads(evidence_json(features, weigh(features, Event.CONSTRUCTION), [], note=""))
+    read = json.loads(evidence(replace(BUILT, greenness_after=None, greenness_change=None)).as_json())
     assert read["measured"]["greenness_after"] is None
+    assert read["shape"]["rows"] is None
+    assert read["camp_likeness"] == {}

@@ -10,7 +10,7 @@ from rasterio.features import geometry_mask
 from scipy import ndimage
 from shapely.geometry import box
 
-from detection.outline import Patch, changed_pixels, group_patches
+from detection.outline import Patch, area_interval_m2, changed_pixels, group_patches
 from geo.grid import Grid
 
 GRID = Grid(epsg=32645, left_m=600_000, top_m=4_805_000, pixel_m=10, width_px=60, height_px=50)
@@ -23,6 +23,13 @@ def marked(*blocks: tuple[slice, slice]) -> NDArray[np.bool_]:
     for block in blocks:
         is_changed[block] = True
     return is_changed
+
+
+def whole(patch: Patch) -> NDArray[np.bool_]:
+    """Return the members of a patch on the whole grid."""
+    is_member = np.zeros(GRID.shape, dtype=bool)
+    is_member[patch.window] = patch.is_member
+    return is_member
 
 
 def grouped(is_changed: NDArray[np.bool_], *, gap_m: float = 60, min_area_m2: float = 1500) -> list[Patch]:
@@ -124,8 +131,8 @@ def test_the_clearest_site_comes_first() -> None:
     score_z = np.where(is_changed, 6.0, 1.0).astype(np.float32)
     score_z[32, 42] = 9
     first, second = group_patches(is_changed, score_z, GRID, gap_m=60, min_area_m2=1500)
-    assert first.is_member[32, 42]
-    assert second.is_member[7, 7]
+    assert whole(first)[32, 42]
+    assert whole(second)[7, 7]
 
 
 def test_nothing_changed_makes_no_site() -> None:
@@ -143,7 +150,7 @@ def test_sites_part_the_ground_and_their_outlines_agree_with_their_pixels(
     is_changed: NDArray[np.bool_], gap_m: float
 ) -> None:
     patches = grouped(is_changed, gap_m=gap_m, min_area_m2=0)
-    members = np.sum([patch.is_member for patch in patches], axis=0) if patches else np.zeros(GRID.shape)
+    members = np.sum([whole(patch) for patch in patches], axis=0) if patches else np.zeros(GRID.shape)
     assert members.max() <= 1
     assert (members > 0)[is_changed].all()
     for patch in patches:
@@ -152,4 +159,44 @@ def test_sites_part_the_ground_and_their_outlines_agree_with_their_pixels(
         assert patch.area_m2 == patch.is_member.sum() * 100
         assert patch.is_changed.any()
         inside = geometry_mask([patch.outline], out_shape=GRID.shape, transform=GRID.transform, invert=True)
-        np.testing.assert_array_equal(inside, patch.is_member)
+        np.testing.assert_array_equal(inside, whole(patch))
+
+
+def test_a_window_is_the_bounding_box_and_grows_as_far_as_the_grid_goes() -> None:
+    (patch,) = grouped(marked(np.s_[2:8, 20:28]))
+    assert patch.window == np.s_[2:8, 20:28]
+    wide = patch.grown(5, GRID.shape)
+    assert wide.window == np.s_[0:13, 15:33]
+    assert wide.is_member.shape == wide.is_changed.shape == (13, 18)
+    np.testing.assert_array_equal(whole(wide), whole(patch))
+    assert wide.outline is patch.outline
+
+
+def test_a_site_touches_an_area_by_its_own_pixels_not_by_its_box() -> None:
+    (patch,) = grouped(marked(np.s_[10:30, 10:13], np.s_[27:30, 10:30]))
+    inside = np.zeros(GRID.shape, dtype=bool)
+    inside[12:16, 22:28] = True
+    assert not patch.touches(inside)
+    inside[12:16, 12:28] = True
+    assert patch.touches(inside)
+
+
+def test_the_area_interval_counts_what_changed_clearly_and_not_the_blurred_rim() -> None:
+    (patch,) = grouped(marked(np.s_[10:30, 10:30]))
+    change = np.full((20, 20), 0.02, dtype=np.float32)
+    change[2:18, 2:18] = 0.2
+    low, high = area_interval_m2(patch, change, pixel_area_m2=100, is_taken_down=False)
+    assert 0.4 * 16 * 16 * 100 < low < 16 * 16 * 100
+    assert high == patch.area_m2
+    low_gone, high_gone = area_interval_m2(patch, change, pixel_area_m2=100, is_taken_down=True)
+    assert 0 < low_gone < low
+    assert high_gone == patch.area_m2
+
+
+@pytest.mark.parametrize("change", [np.nan, 0.0], ids=["never-seen", "none"])
+def test_an_area_interval_is_defined_whatever_was_seen(change: float) -> None:
+    (patch,) = grouped(marked(np.s_[10:14, 10:14]))
+    low, high = area_interval_m2(
+        patch, np.full((4, 4), change, dtype=np.float32), pixel_area_m2=100, is_taken_down=False
+    )
+    assert 0 < low <= high <= patch.area_m2
