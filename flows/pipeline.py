@@ -36,11 +36,13 @@ from flows.looks import (
     choose_scenes,
     find_scenes,
     read_looks,
+    scenes_at_once,
 )
 from flows.outcome import AreaOutcome, State, failed
 from flows.pictures import Surroundings, credit_line, draw_pictures, looks_picture_name, most_telling
 from flows.plan import Action, Inputs, Step, decide, digest
 from flows.product import PICTURES_NAME, Product, Record, find_product, new_product, seal, write_history, write_layers
+from flows.radar import RadarLooks, find_radar, radar_rows, radar_workspace, read_radar
 from flows.reviews import digest_lines, read_reviews
 from flows.scenes import scene_rows, tiles
 from flows.sources import make_source
@@ -73,6 +75,8 @@ class Job:
     source: ImagerySource
     reviews: Mapping[str, Sequence[Review]] = field(default_factory=dict)
     """By area, oldest first."""
+    radar: "Job | None" = None
+    """The same job with radar as its source; None where the settings name no radar."""
 
     @classmethod
     def open(cls, root: Path) -> "Job":
@@ -90,13 +94,17 @@ class Job:
         for area in areas.values():
             check_place(area)
         facilities = read_facilities(workspace.facilities_path) if workspace.facilities_path else ()
-        return cls(
+        job = cls(
             workspace=workspace,
             areas=areas,
             facilities=facilities,
             source=make_source(workspace),
             reviews=read_reviews(workspace.reviews_path),
         )
+        watched_by_radar = radar_workspace(workspace)
+        if watched_by_radar is None:
+            return job
+        return replace(job, radar=replace(job, workspace=watched_by_radar, source=make_source(watched_by_radar)))
 
     def chosen(self, area_ids: Sequence[str]) -> list[str]:
         """Return the ids of the areas to watch: those asked for, or all.
@@ -133,6 +141,8 @@ def check_source(job: Job) -> None:
 
     """
     job.source.search(Polygon(), first=OLDEST, last=NEWEST)  # nowhere: what is wrong in one place is its areas' failure
+    if job.radar:
+        check_source(job.radar)
 
 
 def watch_area(job: Job, area_id: str, *, force: bool = False) -> AreaOutcome:
@@ -151,10 +161,12 @@ def _watch(job: Job, area_id: str, *, force: bool) -> AreaOutcome:
     area = job.areas[area_id]
     refs = find_scenes(job.source, area, job.workspace.config)
     choice = choose_scenes(job.source, refs, area, job.workspace.config)
+    radar = find_radar(job.radar.source, area, job.radar.workspace.config) if job.radar else None
+    chosen = [*choice.chosen, *(radar.chosen if radar else ())]
     before = find_product(job.workspace.area_dir(area_id))
-    step = decide(area_id, inputs_of(job, area, choice.chosen), before.as_existing() if before else None, force=force)
+    step = decide(area_id, inputs_of(job, area, chosen), before.as_existing() if before else None, force=force)
     if step.action is Action.RUN or before is None:
-        product, state = _make(job, area, choice, step=step, before=before), State.DONE
+        product, state = _make(job, area, choice, step=step, before=before, radar=radar), State.DONE
     else:
         product, state = before, State.UP_TO_DATE
     outcome = as_outcome(product, state=state, reason=step.reason, seconds=perf_counter() - began)
@@ -185,6 +197,9 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
         "scenes": asdict(config.scenes),
         "persistence": asdict(config.persistence),
     }
+    if job.radar:
+        radar = job.radar.workspace.config.source
+        settings["radar"] = [radar.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)), job.radar.source.credit]
     places = facilities_near(job, area)
     return Inputs(
         area=digest(asdict(area) | {"polygon_4326": area.polygon_4326.wkb_hex}),
@@ -225,13 +240,23 @@ def as_outcome(product: Product, *, state: State, reason: str, seconds: float) -
     )
 
 
-def _make(job: Job, area: Area, choice: Choice, *, step: Step, before: Product | None) -> Product:
+def _make(  # noqa: PLR0913  # what it is made from, each under its name
+    job: Job, area: Area, choice: Choice, *, step: Step, before: Product | None, radar: Choice | None
+) -> Product:
     """Read, detect, join, draw; write the product and make it the area's current one."""
     config = job.workspace.config
     grid = area_grid(area, config)
     check_memory(area.area_id, choice.chosen, grid, limit_mb=config.limits.memory_mb)
-    looks = read_looks(job.source, choice.chosen, grid, area_id=area.area_id, masks=MaskSettings.of(config))
-    found = _with_not_seen(_findings(job, area, looks, grid=grid), looks, choice)
+    looks = read_looks(
+        job.source,
+        choice.chosen,
+        grid,
+        area_id=area.area_id,
+        masks=MaskSettings.of(config),
+        at_once=scenes_at_once(config),
+    )
+    heard = _read_radar(job, area, radar, grid=grid)
+    found = _with_not_seen(_findings(job, area, looks, grid=grid, radar=heard.stack), looks, choice)
     followed = _followed(job, area, found, before, grid=grid)
     detections = followed.detections
     area_dir = job.workspace.area_dir(area.area_id)
@@ -239,7 +264,8 @@ def _make(job: Job, area: Area, choice: Choice, *, step: Step, before: Product |
         write_layers(unfinished, detections, found.coverage)
         write_history(unfinished, [*(before.history() if before else ()), *followed.moves])
         rows = scene_rows(area.area_id, choice, looks, found, grid.is_inside(area.polygon_4326))
-        write_scenes(unfinished / SCENES_NAME, rows)
+        heard_rows = radar_rows(area.area_id, heard, grid.is_inside(area.polygon_4326))
+        write_scenes(unfinished / SCENES_NAME, [*rows, *heard_rows])
         _draw_looks(job, area, rows, looks, unfinished / PICTURES_NAME)
         if found.registered is not None:
             _draw(job, area, detections, found.registered, unfinished / PICTURES_NAME)
@@ -265,14 +291,23 @@ def _draw_looks(job: Job, area: Area, rows: Sequence[SceneRow], looks: Looks, fo
     draw_overview(folder / looks_picture_name(area.area_id), overview)
 
 
-def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid) -> Findings:
+def _read_radar(job: Job, area: Area, choice: Choice | None, *, grid: Grid) -> RadarLooks:
+    if job.radar is None or choice is None:
+        return RadarLooks()
+    limit_mb = job.workspace.config.limits.memory_mb
+    return read_radar(job.radar.source, choice, grid, area_id=area.area_id, limit_mb=limit_mb)
+
+
+def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid, radar: Stack | None) -> Findings:
     """Return the detections, joined to the facilities, and the coverage row."""
     config = job.workspace.config
     if looks.stack is None:
         period = (config.period.first, config.period.last)
         found = no_imagery(area.area_id, grid, config.detection, period=period)
     else:
-        found = find_changes(looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection)
+        found = find_changes(
+            looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection, radar=radar
+        )
     joined = join_facilities(found.detections, facilities_near(job, area), config.join)
     # What is said of an area holds inside its own outline, not in the surroundings that were read with it.
     outline_m = reproject(area.polygon_4326, from_epsg=LON_LAT_EPSG, to_epsg=grid.epsg)

@@ -117,7 +117,13 @@ def make_site(folder: Path) -> Site:
     return made
 
 
-def plain_detector(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: DetectParams) -> Findings:
+def plain_detector(
+    stack: Stack,
+    area_id: str,
+    inside: NDArray[np.bool_],
+    params: DetectParams,
+    **_: object,  # radar, and what else the real detector may be given
+) -> Findings:
     """Compare the first look with the last: quick, and no matter how the real detector is tuned."""
     looks, grid = stack.values.mean(axis=1), stack.grid
     is_changed = (np.abs(looks - looks[0]) > 0.04) & inside

@@ -20,10 +20,11 @@ from geo.sources.simulated.spectra import ROTATION, SPECTRA, Crop, Surface, gree
 OVERSAMPLE = 4
 """Fine samples along each side of a 10 m pixel."""
 _TEXTURE_STREAM, _TOWN_STREAM, _FIELD_STREAM, _CROP_STREAM, _WATER_STREAM = 11, 12, 13, 14, 15
-_BASE = (Surface.GRAVEL, Surface.SOIL, Surface.MUD_BRICK, Surface.CONCRETE, Surface.TREES, Surface.GREY_ROOF)
+BASE = (Surface.GRAVEL, Surface.SOIL, Surface.MUD_BRICK, Surface.CONCRETE, Surface.TREES, Surface.GREY_ROOF)
+"""The first covers, before the fields."""
 _BASE_TEXTURE = (1.0, 0.35, 0.5, 0.4, 0.4, 0.3)
 _FIELD_TEXTURE = 0.35
-_FIRST_FIELD = len(_BASE)
+_FIRST_FIELD = len(BASE)
 _TOWN_SHARES = (0.0, 0.20, 0.50, 0.12, 0.12, 0.06)
 _TOWN_CELL_M = 11.0
 _TOWN_LANE_M = 63.0
@@ -66,27 +67,38 @@ class Ground:
 
     def spectra_on(self, day: date) -> NDArray[np.float32]:
         """Return what each cover reflects on `day`, shape (cover, band)."""
-        base = [SPECTRA[surface] for surface in _BASE]
+        base = [SPECTRA[surface] for surface in BASE]
         trees = mix(SPECTRA[Surface.SOIL], SPECTRA[Surface.TREES], green_share(Crop.POPLAR, day.timetuple().tm_yday))
-        base[_BASE.index(Surface.TREES)] = trees
+        base[BASE.index(Surface.TREES)] = trees
         return np.stack([*base, *self._field_spectra(day)])
 
-    def _field_spectra(self, day: date) -> list[NDArray[np.float32]]:
+    def field_states(self, day: date) -> list["FieldState"]:
+        """Return what each field of the scenario is like on `day`."""
         count = len(self.scenario.fields)
         doy = day.timetuple().tm_yday
         rotation = self.scenario.rng(_CROP_STREAM, day.year).integers(len(ROTATION), size=count)
         is_wet = self.scenario.rng(_WATER_STREAM, day.toordinal()).random(count) < 0.25  # noqa: PLR2004 - share
-        spectra = []
+        states = []
         for index, land in enumerate(self.scenario.fields):
             crop = ROTATION[rotation[index]] if land.crop == "rotation" else Crop(land.crop)
             habit = self._habits[index]
             green = green_share(crop, doy - 7 * habit[0]) * (1 - 0.12 * abs(habit[1]))
-            spectra.append(
-                _field_spectrum(
-                    crop, green, days_since_ploughing=(doy - 300 - 9 * habit[2]) % 365, wet=bool(is_wet[index])
+            states.append(
+                FieldState(
+                    crop=crop,
+                    green=green,
+                    days_since_ploughing=(doy - 300 - 9 * habit[2]) % 365,
+                    is_wet=bool(is_wet[index]) and green > 0.05,  # noqa: PLR2004 - watered while something grows
+                    brightness=1 + 0.05 * habit[3],
                 )
             )
-            spectra[-1] *= 1 + 0.05 * habit[3]
+        return states
+
+    def _field_spectra(self, day: date) -> list[NDArray[np.float32]]:
+        spectra = []
+        for state in self.field_states(day):
+            spectra.append(_field_spectrum(state))
+            spectra[-1] *= state.brightness
         return spectra
 
     @cached_property
@@ -96,15 +108,38 @@ class Ground:
         return np.clip(rng.standard_normal((len(self.scenario.fields), 4)), -2, 2).astype(np.float32)
 
 
-def _field_spectrum(crop: Crop, green: float, *, days_since_ploughing: float, wet: bool) -> NDArray[np.float32]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldState:
+    """What a field is like on a day."""
+
+    crop: Crop
+    green: float
+    """The share of its ground under leaves, 0-1."""
+    days_since_ploughing: float
+    is_wet: bool
+    """Irrigated a short time ago."""
+    brightness: float
+    """Factor on what it reflects, of its own soil."""
+
+    @property
+    def is_freshly_ploughed(self) -> bool:
+        """Whether clods lie on it: for a month, until they have weathered."""
+        return self.days_since_ploughing < 30 and self.crop not in _DESERT_EVERGREEN  # noqa: PLR2004 - a month
+
+    @property
+    def leaves(self) -> Surface:
+        """What grows on it."""
+        return Surface.TREES if self.crop in _DESERT_EVERGREEN else Surface.CROP
+
+
+def _field_spectrum(state: FieldState) -> NDArray[np.float32]:
     """Mix leaves and soil; soil is moist after irrigation in the season, and dark for a month after ploughing."""
     soil = SPECTRA[Surface.SOIL]
-    if wet and green > 0.05:  # noqa: PLR2004 - fields are watered while something grows
+    if state.is_wet:
         soil = mix(soil, SPECTRA[Surface.MOIST_SOIL], 0.7)
-    if days_since_ploughing < 30 and crop not in _DESERT_EVERGREEN:  # noqa: PLR2004 - then the clods have weathered
+    if state.is_freshly_ploughed:
         soil = soil * np.float32(0.86)
-    leaves = SPECTRA[Surface.TREES if crop in _DESERT_EVERGREEN else Surface.CROP]
-    return mix(soil, leaves, green)
+    return mix(soil, SPECTRA[state.leaves], state.green)
 
 
 def fine_transform(grid: Grid) -> Affine:
@@ -146,11 +181,11 @@ def _town_fabric(scenario: Scenario) -> NDArray[np.uint16]:
     down = np.arange(height, dtype=np.float32)[:, None] * size_m
     u = right * np.cos(turn, dtype=np.float32) + down * np.sin(turn, dtype=np.float32)
     v = down * np.cos(turn, dtype=np.float32) - right * np.sin(turn, dtype=np.float32)
-    table = rng.choice(len(_BASE), size=(997, 991), p=_TOWN_SHARES).astype(np.uint16)
+    table = rng.choice(len(BASE), size=(997, 991), p=_TOWN_SHARES).astype(np.uint16)
     fabric = table[(u // _TOWN_CELL_M).astype(np.int32) % 997, (v // _TOWN_CELL_M).astype(np.int32) % 991]
     is_lane = (u % _TOWN_LANE_M < 5) | (v % (1.7 * _TOWN_LANE_M) < 6)  # noqa: PLR2004 - widths in metres
     is_street = (u % (4 * _TOWN_LANE_M) < 9) | (v % (3.4 * _TOWN_LANE_M) < 9)  # noqa: PLR2004
-    soil, street = (np.uint16(_BASE.index(surface)) for surface in (Surface.SOIL, Surface.GREY_ROOF))
+    soil, street = (np.uint16(BASE.index(surface)) for surface in (Surface.SOIL, Surface.GREY_ROOF))
     return np.where(is_street, street, np.where(is_lane, soil, fabric))
 
 

@@ -140,7 +140,7 @@ def _drawn(ground: Ground, footprints: Footprints, day: date, window: Window, ba
     """Draw ground and structures in fine samples, shape (band, fine y, fine x): flat things, shadows, high things."""
     canvas = _Canvas(
         image=_bare(ground, day, window, bands),
-        grain=_cut(ground.grain, window),
+        grain=cut(ground.grain, window),
         window=window,
         numbers=tuple(BANDS.index(band) for band in bands),
     )
@@ -157,7 +157,7 @@ def _drawn(ground: Ground, footprints: Footprints, day: date, window: Window, ba
 
 def _bare(ground: Ground, day: date, window: Window, bands: Sequence[str]) -> Image:
     table = ground.spectra_on(day)
-    cover, shade, hue = (_cut(layer, window) for layer in (ground.cover, ground.shade, ground.hue))
+    cover, shade, hue = (cut(layer, window) for layer in (ground.cover, ground.shade, ground.hue))
     image = np.empty((len(bands), *cover.shape), dtype=np.float32)
     lit = 1 + shade
     for place, (band, weight) in enumerate(zip(bands, hue_weights(bands), strict=True)):
@@ -186,7 +186,7 @@ def _touches(bounds: tuple[float, float, float, float], rows: tuple[int, int], c
     return left < columns[1] and right > columns[0] and top < rows[1] and bottom > rows[0]
 
 
-def _cut(layer: NDArray[Any], window: Window) -> NDArray[Any]:
+def cut(layer: NDArray[Any], window: Window) -> NDArray[Any]:
     """Cut `window` out of a fine raster of the native grid; beyond the grid the edge goes on."""
     (top, bottom), (left, right) = window.fine(0), window.fine(1)
     height, width = layer.shape
