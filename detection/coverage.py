@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 
 from detection.changes import ChangeMap
-from detection.looks import Looks
+from detection.detectability import detectable_area_m2
+from detection.looks import Looks, clear_counts
 from detection.params import DetectParams
 from detection.schema import Outcome
 from geo.grid import Grid
@@ -21,7 +22,7 @@ def coverage_row(
     """Return the coverage row of an area that was looked at."""
     stack = looks.offered
     clear_days = list(looks.stack.days) if looks.stack else list(looks.clear_days)
-    counts = stack.is_clear[:, inside].sum(axis=0)
+    counts = clear_counts(stack)[inside]
     observed = float(np.isfinite(changes.steps.score_z[inside]).mean()) if changes else 0.0
     has_noise = changes is not None and np.isfinite(changes.steps.noise.sigma)
     contrast_floor = (
@@ -38,7 +39,7 @@ def coverage_row(
         "last_clear_look": clear_days[-1] if clear_days else None,
         "observed_share": observed,
         "median_clear_looks": float(np.median(counts)) if counts.size else 0.0,
-        "detectable_area_m2": params.patch_m**2 if has_noise else np.nan,
+        "detectable_area_m2": detectable_area_m2(changes, inside, params) if changes and has_noise else np.nan,
         "detectable_contrast": contrast_floor,
         "not_seen": json.dumps([{"date": day.isoformat(), "reason": reason} for day, reason in looks.left_out]),
         "settings_hash": params.settings_hash,

@@ -1,13 +1,15 @@
 """Which dates of a stack can be compared, and why not the others?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.context import median, quantile
 from detection.normalise import reference_image
 from geo.scene import Quantity, Stack
 
@@ -17,6 +19,8 @@ _BLUE, _RED = "B02", "B04"
 _DULLED = 0.9
 _RECOGNISABLE = 0.75
 _PIXELS_TO_REGRESS = 50
+_MOST_VALUES = 1 << 26
+"""Larger stacks (dates x bands x pixels) are judged by every so-many-th pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,9 @@ def choose_looks(stack: Stack, inside: NDArray[np.bool_], params: LookParams) ->
         params: When a date counts.
 
     """
-    shares = stack.is_clear[:, inside].mean(axis=1) if inside.any() else np.zeros(len(stack.days))
+    shares = np.array(
+        [float(clear_on(stack, index)[inside].mean()) if inside.any() else 0.0 for index in range(len(stack.days))]
+    )
     reasons = {
         index: f"{share:.0%} of the area clearly seen, {params.min_clear_share:.0%} needed"
         for index, share in enumerate(shares)
@@ -115,10 +121,11 @@ def _murky(stack: Stack, clear: list[int], params: LookParams) -> dict[int, str]
     """Return the dates, among `clear`, that differ from the median image far more than dates usually do."""
     if len(clear) < _DATES_TO_JUDGE:
         return {}
-    values = stack.values[clear]
+    values = _thinned(stack).values[clear]
     reference = reference_image(values)
-    veils = _veils(values, reference, stack.bands, params) if stack.quantity is Quantity.REFLECTANCE else {}
-    spreads = np.array([_spread(image, reference) for image in values])
+    lights = [_light(image, reference) for image in values]
+    veils = _veils(values, reference, lights, stack.bands, params) if stack.quantity is Quantity.REFLECTANCE else {}
+    spreads = np.array([light.spread for light in lights])
     usual = float(np.median(spreads))
     reasons = {}
     for index, (date_index, spread) in enumerate(zip(clear, spreads, strict=True)):
@@ -129,8 +136,35 @@ def _murky(stack: Stack, clear: list[int], params: LookParams) -> dict[int, str]
     return reasons
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Light:
+    """How one date's light differs from that of the median of all dates."""
+
+    gains: tuple[float, ...]
+    """Median ratio to the reference of each band; 1 where nothing tells."""
+    spread: float
+    """Median over bands of the spread of the ratio, relative to its median: even light has none."""
+
+
+def _light(image: NDArray[np.float32], reference: NDArray[np.float32]) -> _Light:
+    gains, spreads = [], []
+    for layer, base in zip(image, reference, strict=True):
+        is_seen = np.isfinite(layer) & (base > 0)
+        if not is_seen.any():
+            gains.append(1.0)
+            continue
+        ratio = layer[is_seen] / base[is_seen]
+        gains.append(median(ratio))
+        spreads.append(median(np.abs(ratio / np.float32(gains[-1]) - 1)))
+    return _Light(gains=tuple(gains), spread=float(np.median(spreads)) if spreads else 0.0)
+
+
 def _veils(
-    values: NDArray[np.float32], reference: NDArray[np.float32], bands: Sequence[str], params: LookParams
+    values: NDArray[np.float32],
+    reference: NDArray[np.float32],
+    lights: Sequence[_Light],
+    bands: Sequence[str],
+    params: LookParams,
 ) -> dict[int, str]:
     """Return the dates on which something lies between the sensor and the ground, with what was measured."""
     reasons = {}
@@ -147,7 +181,8 @@ def _veils(
                     f"than on the dates before and after, {params.max_veil:g} allowed"
                 )
     if _BLUE in bands:
-        lifts = [_lift(image, reference, bands.index(_BLUE)) for image in values]
+        blue = bands.index(_BLUE)
+        lifts = [_lift(image[blue], reference[blue], light.gains) for image, light in zip(values, lights, strict=True)]
         for index in np.flatnonzero(np.array(lifts) > params.max_blue_lift).tolist():
             reasons[index] = (
                 f"haze, cloud or snow: blue {lifts[index]:.2f} brighter than usual, {params.max_blue_lift:g} allowed"
@@ -155,16 +190,11 @@ def _veils(
     return reasons
 
 
-def _lift(image: NDArray[np.float32], reference: NDArray[np.float32], band: int) -> float:
-    """Return by how much `band` is brighter than in the reference, beyond what even light does to all bands."""
-    gains = []
-    for layer, base in zip(image, reference, strict=True):
-        is_seen = np.isfinite(layer) & (base > 0)
-        gains.append(float(np.median(layer[is_seen] / base[is_seen])) if is_seen.any() else 1.0)
-    light = max(1.0, min(gains))
-    lifted = image[band] - np.float32(light) * reference[band]
+def _lift(layer: NDArray[np.float32], base: NDArray[np.float32], gains: Sequence[float]) -> float:
+    """Return by how much `layer` is brighter than `base`, beyond what even light does to all bands (`gains`)."""
+    lifted = layer - np.float32(max(1.0, min(gains))) * base
     is_seen = np.isfinite(lifted)
-    return float(np.median(lifted[is_seen])) if is_seen.any() else 0.0
+    return median(lifted[is_seen]) if is_seen.any() else 0.0
 
 
 def _regression(layer: NDArray[np.float32], base: NDArray[np.float32]) -> tuple[float, float, float]:
@@ -173,25 +203,51 @@ def _regression(layer: NDArray[np.float32], base: NDArray[np.float32]) -> tuple[
     (1, 0, 1) where there is no contrast to measure it by.
     """
     is_seen = np.isfinite(layer) & np.isfinite(base)
-    x, y = base[is_seen].astype(np.float64), layer[is_seen].astype(np.float64)
+    x, y = base[is_seen], layer[is_seen]
     if x.size < _PIXELS_TO_REGRESS:
         return (1.0, 0.0, 1.0)
-    low, high = np.quantile(x, [0.1, 0.9])
-    is_dark, is_bright = x <= low, x >= high
-    contrast = np.median(x[is_bright]) - np.median(x[is_dark])
-    if contrast <= 0 or y.std() == 0:
+    is_dark, is_bright = x <= np.float32(quantile(x, 0.1)), x >= np.float32(quantile(x, 0.9))
+    contrast = median(x[is_bright]) - median(x[is_dark])
+    if contrast <= 0 or y.std(dtype=np.float64) == 0:
         return (1.0, 0.0, 1.0)
-    slope = float((np.median(y[is_bright]) - np.median(y[is_dark])) / contrast)
-    return (slope, float(np.median(y) - slope * np.median(x)), float(np.corrcoef(x, y)[0, 1]))
+    slope = (median(y[is_bright]) - median(y[is_dark])) / contrast
+    return (slope, median(y) - slope * median(x), _correlation(x, y))
 
 
-def _spread(image: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
-    """Return the median over bands of the spread of the ratio to the reference: even light has none."""
-    is_seen = np.isfinite(image) & np.isfinite(reference) & (reference > 0)
-    ratios = [layer[seen] / base[seen] for layer, base, seen in zip(image, reference, is_seen, strict=True)]
-    spreads = [float(np.median(np.abs(ratio / np.median(ratio) - 1))) for ratio in ratios if ratio.size]
-    return float(np.median(spreads)) if spreads else 0.0
+def _correlation(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    own, other = x - x.mean(dtype=np.float64), y - y.mean(dtype=np.float64)
+    return float((own * other).sum() / np.sqrt(np.square(own).sum() * np.square(other).sum()))
+
+
+def clear_on(stack: Stack, index: int) -> NDArray[np.bool_]:
+    """Return where one date of `stack` shows the ground clearly in all bands, shape (y, x)."""
+    layers = (stack.dataset[name][index].to_numpy() for name in stack.bands)
+    return np.asarray(np.logical_and.reduce([np.isfinite(layer) for layer in layers]))
+
+
+def clear_counts(stack: Stack) -> NDArray[np.int32]:
+    """Return on how many dates each pixel was clearly seen, shape (y, x); one date is held at a time."""
+    counts = np.zeros(stack.grid.shape, dtype=np.int32)
+    for index in range(len(stack.days)):
+        counts += clear_on(stack, index)
+    return counts
+
+
+def _thinned(stack: Stack) -> Stack:
+    """Return `stack`, of large ones every so-many-th pixel both ways: as many as can be held and tell the same."""
+    rows, columns = stack.grid.shape
+    step = ceil(sqrt(rows * columns * len(stack.days) * len(stack.bands) / _MOST_VALUES))
+    if step <= 1:
+        return stack
+    places = slice(step // 2, None, step)
+    dataset = stack.dataset.isel(y=places, x=places)
+    grid = replace(
+        stack.grid, pixel_m=stack.grid.pixel_m * step, height_px=dataset.sizes["y"], width_px=dataset.sizes["x"]
+    )
+    return replace(stack, dataset=dataset, grid=grid, resample=None)
 
 
 def _subset(stack: Stack, kept: list[int]) -> Stack:
-    return Stack(dataset=stack.dataset.isel(time=kept), grid=stack.grid, quantity=stack.quantity)
+    if len(kept) == len(stack.days):
+        return stack
+    return replace(stack, dataset=stack.dataset.isel(time=kept), shifts_px=None)

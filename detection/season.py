@@ -7,12 +7,15 @@ alike; more years bring more. The normal equations of all cuts share one inverse
 Frisch-Waugh-Lovell), so that a further cut costs a few multiplications a pixel.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
+
+from detection.kernels import series as kernels
+from detection.kernels.threads import parts, spread
 
 _DAYS_A_YEAR = 365.2425
 
@@ -35,15 +38,17 @@ class SeasonParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CutFit:
-    """The step of every pixel at one cut."""
+class CutFits:
+    """The step of every pixel at every cut; arrays of shape (cut, y, x)."""
 
-    cut: int
-    """Index of the first date after the step."""
-    step: NDArray[np.float32]
-    """Size, shape (band, y, x), in units of the bands; NaN where it cannot be told."""
+    cuts: NDArray[np.int32]
+    """Indices of the first date after the step, ascending."""
+    strength: NDArray[np.float32]
+    """Size of the step, mean over the bands, in units of the bands; NaN where it cannot be told."""
+    gain: NDArray[np.float32]
+    """Squared residuals that the step explains, summed over the bands; NaN likewise."""
     information: NDArray[np.float32]
-    """Independent looks behind it, shape (y, x)."""
+    """Independent looks behind it."""
 
 
 def design(days: Sequence[date], params: SeasonParams) -> NDArray[np.float64]:
@@ -55,73 +60,103 @@ def design(days: Sequence[date], params: SeasonParams) -> NDArray[np.float64]:
     return np.column_stack([level, np.cos(phase), np.sin(phase)])
 
 
-def fit_cuts(
+def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
     values: NDArray[np.float32],
     weight: NDArray[np.float32],
     columns: NDArray[np.float64],
     cuts: Sequence[int],
     params: SeasonParams,
-) -> Iterator[CutFit]:
-    """Fit a step at each of `cuts`, from the last to the first.
+    *,
+    least: tuple[int, int] = (1, 1),
+    until: NDArray[np.integer] | None = None,
+) -> CutFits:
+    """Fit a step at each of `cuts`.
 
     Args:
         values: Shape (time, band, y, x), NaN where not seen.
         weight: Shape (time, y, x); 0 where not seen.
         columns: From `design`.
-        cuts: Indices of the first date after the step.
+        cuts: Indices of the first date after the step, ascending.
         params: Ridge and least information.
+        least: So many looks must lie before the cut, and from it on.
+        until: Only dates before this index count, shape (y, x); all if None.
 
     """
-    seen = np.where(np.isfinite(values), values, 0).astype(np.float32)
-    inverse = _inverse_gram(weight, columns, params.ridge)
-    solution = _times(inverse, np.einsum("tyx,ti,tbyx->biyx", weight, columns.astype(np.float32), seen, optimize=True))
-    count = np.zeros(weight.shape[1:], dtype=np.float32)
-    moment = np.zeros((columns.shape[1], *weight.shape[1:]), dtype=np.float32)
-    total = np.zeros(values.shape[1:], dtype=np.float32)
-    wanted = set(cuts)
-    for index in range(len(values) - 1, 0, -1):
-        count += weight[index]
-        moment += columns[index][:, None, None].astype(np.float32) * weight[index]
-        total += weight[index] * seen[index]
-        if index in wanted:
-            information = count - (moment * _times(inverse, moment)).sum(axis=0)
-            surplus = total - (moment * solution).sum(axis=1)
-            is_told = information >= params.min_information
-            step = np.where(is_told, surplus / np.maximum(information, params.min_information), np.nan)
-            yield CutFit(cut=index, step=step.astype(np.float32), information=information)
+    dates, bands, *shape = values.shape
+    series, trust = _flat(values, bands), _flat(weight)
+    count = series.shape[2]
+    end = np.full(count, dates, dtype=np.float32) if until is None else until.reshape(-1).astype(np.float32)
+    places = np.asarray(cuts, dtype=np.int32)
+    strength, gain, information = (np.empty((len(places), count), dtype=np.float32) for _ in range(3))
+
+    model = _three(columns)
+
+    def one(part: tuple[int, int]) -> None:
+        kernels.all_cuts(
+            series,
+            trust,
+            end,
+            model,
+            params.ridge,
+            params.min_information,
+            places,
+            least,
+            strength,
+            gain,
+            information,
+            part,
+        )
+
+    spread(one, parts(count))
+    planes = (len(places), *shape)
+    return CutFits(
+        cuts=places,
+        strength=strength.reshape(planes),
+        gain=gain.reshape(planes),
+        information=information.reshape(planes),
+    )
 
 
-def without_step(
-    values: NDArray[np.float32], step: NDArray[np.float32], onset: NDArray[np.int64]
+def without_model(  # noqa: PLR0913 - three arrays, and what is asked of them
+    values: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    columns: NDArray[np.float64],
+    onset: NDArray[np.integer],
+    params: SeasonParams,
+    *,
+    only_season: bool = False,
 ) -> NDArray[np.float32]:
-    """Return `values` (time, band, y, x) less the `step` (band, y, x) from the date `onset` (y, x) on."""
-    is_after = np.arange(len(values))[:, None, None] >= onset
-    lift = np.where(onset > 0, np.nan_to_num(step), 0).astype(np.float32)
-    return (values - is_after[:, None] * lift).astype(np.float32)
+    """Return `values` (time, band, y, x) less each pixel's level, season, and step at `onset` (y, x).
+
+    Args:
+        values: NaN where not seen.
+        weight: Shape (time, y, x); 0 where not seen.
+        columns: From `design`.
+        onset: Index of the first date after the step; 0 or less where there is none.
+        params: Ridge and least information.
+        only_season: Take the season alone out; level and step are fitted all the same.
+
+    """
+    bands = values.shape[1]
+    series, trust = _flat(values, bands), _flat(weight)
+    begin = onset.reshape(-1).astype(np.int32)
+    result = np.empty_like(series)
+
+    model = _three(columns)
+
+    def one(part: tuple[int, int]) -> None:
+        kernels.without_model(
+            series, trust, model, params.ridge, params.min_information, begin, only_season, result, part
+        )
+
+    spread(one, parts(series.shape[2]))
+    return result.reshape(values.shape)
 
 
-def level_and_season(
-    values: NDArray[np.float32], weight: NDArray[np.float32], columns: NDArray[np.float64], params: SeasonParams
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fit values that hold no step: return the level (band, y, x) and the season (time, band, y, x) around it."""
-    seen = np.where(np.isfinite(values), values, 0).astype(np.float32)
-    narrow = columns.astype(np.float32)
-    moments = np.einsum("tyx,ti,tbyx->biyx", weight, narrow, seen, optimize=True)
-    solution = _times(_inverse_gram(weight, columns, params.ridge), moments)
-    season = np.einsum("ti,biyx->tbyx", narrow[:, 1:], solution[:, 1:], optimize=True)
-    return solution[:, 0], season.astype(np.float32)
+def _flat(values: NDArray[np.float32], *bands: int) -> NDArray[np.float32]:
+    return np.ascontiguousarray(values).reshape(len(values), *bands, -1)
 
 
-def _inverse_gram(weight: NDArray[np.float32], columns: NDArray[np.float64], ridge: float) -> NDArray[np.float32]:
-    """Return the inverse normal matrix of every pixel, shape (columns, columns, y, x)."""
-    gram = np.einsum("tyx,ti,tj->yxij", weight, columns, columns, optimize=True)
-    gram += np.diag([1e-6] + [ridge] * (columns.shape[1] - 1))
-    if columns.shape[1] == 1:
-        return np.asarray(1 / np.moveaxis(gram, (2, 3), (0, 1)), dtype=np.float32)
-    return np.moveaxis(np.linalg.inv(gram), (2, 3), (0, 1)).astype(np.float32)
-
-
-def _times(inverse: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply the matrix of every pixel with vectors of shape (columns, y, x) or (band, columns, y, x)."""
-    product: NDArray[np.float32] = np.einsum("ijyx,...jyx->...iyx", inverse, vectors, optimize=True)
-    return product
+def _three(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the columns with a season of nothing where there is none: the ridge then holds it at nothing."""
+    return np.ascontiguousarray(np.pad(columns, ((0, 0), (0, 3 - columns.shape[1]))))

@@ -149,7 +149,7 @@ def moved(
 
 
 def filling(values: NDArray[np.float32]) -> list[float]:
-    """Return the median of each band of `values`, shape (band, ...), 0 where nothing was seen: what `moved` fills in."""
+    """Return what `moved` fills in: the median of each band of `values`, shape (band, ...), 0 if nothing was seen."""
     seen = [band[np.isfinite(band)] for band in values]
     return [float(np.median(band)) if band.size else 0.0 for band in seen]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detection.season import CutFit, SeasonParams, design, fit_cuts, level_and_season, without_step
+from detection.season import SeasonParams, design, fit_cuts, without_model
 
 PARAMS = SeasonParams()
 
@@ -32,10 +32,10 @@ def slow_step(
 
 def information_of(on: list[date], cut: int, params: SeasonParams = PARAMS) -> float:
     shape = (len(on), 1, 1)
-    (fit,) = fit_cuts(
+    fits = fit_cuts(
         np.zeros((len(on), 1, 1, 1), np.float32), np.ones(shape, np.float32), design(on, params), [cut], params
     )
-    return float(fit.information[0, 0])
+    return float(fits.information[0, 0, 0])
 
 
 @pytest.mark.parametrize(
@@ -72,19 +72,61 @@ def test_steps_equal_those_of_weighted_least_squares(count: int, ridge: float) -
     values = np.where(is_missing, np.nan, values).astype(np.float32)
     weight = np.where(np.isfinite(values).all(axis=1), rng.uniform(0.2, 1, (count, 2, 3)), 0).astype(np.float32)
     columns = design(days(count), params)
-    fits = list(fit_cuts(values, weight, columns, range(1, count), params))
-    assert [fit.cut for fit in fits] == list(range(count - 1, 0, -1))
+    fits = fit_cuts(values, weight, columns, range(1, count), params)
     checked = 0
-    for fit in fits:
-        for (band, y, x), step in np.ndenumerate(fit.step):
-            if np.isfinite(step):
-                here = np.s_[:, y, x]
-                expected = slow_step(
-                    values[:, band, y, x].astype(float), weight[here].astype(float), columns, fit.cut, ridge
-                )
-                assert step == pytest.approx(expected, rel=2e-2, abs=2e-3)
-                checked += 1
+    for (place, y, x), strength in np.ndenumerate(fits.strength):
+        if np.isfinite(strength):
+            expected = [
+                slow_step(values[:, band, y, x].astype(float), weight[:, y, x].astype(float), columns, place + 1, ridge)
+                for band in range(2)
+            ]
+            assert strength == pytest.approx(np.abs(expected).mean(), rel=1e-3, abs=1e-5)
+            gain = np.square(expected).sum() * fits.information[place, y, x]
+            assert fits.gain[place, y, x] == pytest.approx(gain, rel=1e-3, abs=1e-6)
+            checked += 1
     assert checked > 3 * count
+
+
+@pytest.mark.parametrize("pixels", [1, 63, 64, 65, 5_000])
+def test_pixels_do_not_mind_their_neighbours(pixels: int) -> None:
+    rng = np.random.default_rng(pixels)
+    on = days(20)
+    columns = design(on, PARAMS)
+    values = rng.normal(0.2, 0.1, (20, 2, 1, pixels)).astype(np.float32)
+    values[:, :, rng.random((1, pixels)) < 0.1] = np.nan
+    weight = np.isfinite(values).all(axis=1).astype(np.float32)
+    onset = rng.integers(-1, 20, (1, pixels))
+    fits, rest = (
+        fit_cuts(values, weight, columns, [4, 9], PARAMS),
+        without_model(values, weight, columns, onset, PARAMS),
+    )
+    for pixel in {0, pixels // 2, pixels - 1}:
+        alone = np.s_[..., pixel : pixel + 1]
+        one = fit_cuts(values[alone], weight[alone], columns, [4, 9], PARAMS)
+        np.testing.assert_array_equal(one.strength, fits.strength[alone])
+        np.testing.assert_array_equal(
+            without_model(values[alone], weight[alone], columns, onset[alone], PARAMS), rest[alone]
+        )
+
+
+def test_only_dates_before_the_limit_of_each_pixel_count() -> None:
+    values = np.random.default_rng(8).normal(0.2, 0.1, (12, 1, 1, 2)).astype(np.float32)
+    weight = np.ones((12, 1, 2), dtype=np.float32)
+    columns = design(days(12), PARAMS)
+    limited = fit_cuts(values, weight, columns, [3, 7], PARAMS, until=np.array([[6, 12]]))
+    short = fit_cuts(values[:6], weight[:6], columns[:6], [3], PARAMS)
+    np.testing.assert_allclose(limited.strength[0, 0, 0], short.strength[0, 0, 0], rtol=1e-5)
+    assert np.isnan(limited.strength[1, 0, 0])
+    np.testing.assert_allclose(
+        limited.strength[:, 0, 1], fit_cuts(values, weight, columns, [3, 7], PARAMS).strength[:, 0, 1], rtol=1e-6
+    )
+
+
+def test_least_looks_on_both_sides_are_asked_for() -> None:
+    values = np.ones((6, 1, 1, 1), dtype=np.float32)
+    weight = np.array([1, 0, 1, 1, 0, 1], dtype=np.float32).reshape(6, 1, 1)
+    fits = fit_cuts(values, weight, design(days(6), PARAMS), range(1, 6), PARAMS, least=(2, 2))
+    assert np.isfinite(fits.strength[:, 0, 0]).tolist() == [False, False, True, False, False]
 
 
 def test_information_without_season_is_that_of_two_means() -> None:
@@ -106,10 +148,8 @@ def test_a_step_backed_by_too_little_is_not_told() -> None:
     params = SeasonParams(min_information=2.0)
     values = np.zeros((8, 1, 1, 1), dtype=np.float32)
     weight = np.ones((8, 1, 1), dtype=np.float32)
-    told = {
-        fit.cut: bool(np.isfinite(fit.step).all())
-        for fit in fit_cuts(values, weight, design(on, params), range(1, 8), params)
-    }
+    fits = fit_cuts(values, weight, design(on, params), range(1, 8), params)
+    told = {cut: bool(np.isfinite(fits.strength[cut - 1]).all()) for cut in range(1, 8)}
     assert told == {cut: cut * (8 - cut) / 8 >= 2 for cut in range(1, 8)}
 
 
@@ -128,29 +168,34 @@ def test_level_season_and_step_of_a_simulated_series_are_recovered(cut: int) -> 
     params = SeasonParams(ridge=0.01)
     columns = design(on, params)
     weight = np.ones((36, 4, 4), dtype=np.float32)
-    fits: list[CutFit] = list(fit_cuts(values, weight, columns, [cut], params))
-    np.testing.assert_allclose(fits[0].step, 0.1, atol=0.006)
-    rest = without_step(values, fits[0].step, np.full((4, 4), cut))
-    level, found = level_and_season(rest, weight, columns, params)
-    np.testing.assert_allclose(level, 0.3, atol=0.006)
-    np.testing.assert_allclose(found[:, 0], np.broadcast_to(season[:, None, None], (36, 4, 4)), atol=0.006)
+    fits = fit_cuts(values, weight, columns, [cut], params)
+    np.testing.assert_allclose(fits.strength, 0.1, atol=0.006)
+    onset = np.full((4, 4), cut)
+    np.testing.assert_allclose(without_model(values, weight, columns, onset, params), 0, atol=0.012)
+    without = without_model(values, weight, columns, onset, params, only_season=True)
+    np.testing.assert_allclose((values - without)[:, 0], np.broadcast_to(season[:, None, None], (36, 4, 4)), atol=0.006)
 
 
-def test_taking_a_step_away_leaves_what_came_before_and_what_has_none() -> None:
-    values = np.ones((4, 1, 1, 3), dtype=np.float32)
-    values[2:] += 0.5
-    step = np.array([[[0.5, 0.5, np.nan]]], dtype=np.float32)
-    onset = np.array([[2, -1, 2]])
-    found = without_step(values, step, onset)
-    assert found[:, 0, 0, 0].tolist() == [1, 1, 1, 1]
-    assert found[:, 0, 0, 1].tolist() == [1, 1, 1.5, 1.5]
-    assert found[:, 0, 0, 2].tolist() == [1, 1, 1.5, 1.5]
-    assert values[3, 0, 0, 0] == 1.5
+def test_a_step_is_taken_away_from_its_onset_on_and_only_where_there_is_one() -> None:
+    values = np.ones((8, 1, 1, 2), dtype=np.float32)
+    values[4:] += 0.5
+    weight = np.ones((8, 1, 2), dtype=np.float32)
+    found = without_model(values, weight, design(days(8), PARAMS), np.array([[4, -1]]), PARAMS)
+    np.testing.assert_allclose(found[:, 0, 0, 0], 0, atol=1e-5)
+    np.testing.assert_allclose(found[:, 0, 0, 1], [-0.25] * 4 + [0.25] * 4, atol=1e-5)
 
 
-def test_too_few_looks_have_a_level_and_no_season() -> None:
+def test_what_is_not_seen_stays_unseen() -> None:
+    values = np.full((8, 2, 1, 2), 0.3, dtype=np.float32)
+    values[3, :, :, 0] = np.nan
+    weight = np.isfinite(values).all(axis=1).astype(np.float32)
+    found = without_model(values, weight, design(days(8), PARAMS), np.array([[-1, -1]]), PARAMS)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
+
+
+def test_too_few_looks_have_no_season() -> None:
     values = np.full((3, 2, 2, 2), 0.4, dtype=np.float32)
-    level, season = level_and_season(values, np.ones((3, 2, 2), np.float32), design(days(3), PARAMS), PARAMS)
-    np.testing.assert_allclose(level, 0.4, rtol=1e-4)
-    assert season.shape == values.shape
-    assert (season == 0).all()
+    weight = np.ones((3, 2, 2), np.float32)
+    none = np.full((2, 2), -1)
+    rest = without_model(values, weight, design(days(3), PARAMS), none, PARAMS, only_season=True)
+    np.testing.assert_array_equal(rest, values)

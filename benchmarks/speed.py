@@ -1,0 +1,234 @@
+"""What does finding changes cost, in processor time and memory, and how far is that from what the machine allows?
+
+    python -m benchmarks.speed [--cases site pair blocks] [--side 10980] [--kilometres 5 10 20 40] [--json FILE]
+
+Each case runs in a process of its own: seconds are of all its threads together, memory is the most it ever held.
+``site`` is a usual place, 256 x 256 pixels on 60 dates in 6 bands, from looks in memory to tables. ``pair`` is two
+dates of a whole Sentinel-2 tile, 10,980 x 10,980 pixels in 4 bands, read block by block from cloud-optimised GeoTIFFs;
+reading the same blocks without looking at them is measured beside it. ``blocks`` are squares of 5 to 40 km on 12
+dates with 2,000 MB allowed. The floor is what the machine needs to read and copy as many bytes.
+The imagery is made up: texture, light and noise like real ones, and some hundred buildings.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import xarray as xr
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+from scipy import ndimage
+
+from detection.blocks import Maps, Room
+from detection.changes import map_changes
+from detection.detect import find_changes
+from detection.params import DetectParams
+from geo.grid import Grid
+from geo.scene import Quantity, Stack
+
+BANDS = ("B02", "B03", "B04", "B08", "B11", "B12")
+TEXTURE_PX = 1098
+BLOCK_PX = 512
+SCALE = 10_000
+
+
+def ground(side: int, bands: int, *, seed: int = 0) -> NDArray[np.float32]:
+    """Return textured ground, shape (band, y, x): fields, edges and grain, in reflectance."""
+    rng = np.random.default_rng(seed)
+    fields = ndimage.gaussian_filter(rng.standard_normal((side, side)), 12, mode="wrap") * 12
+    detail = ndimage.gaussian_filter(rng.standard_normal((side, side)), 1.2, mode="wrap")
+    return (
+        np.stack(
+            [
+                0.15 + 0.02 * band + 0.03 * np.sign(fields) + 0.02 * detail + 0.008 * rng.standard_normal((side, side))
+                for band in range(bands)
+            ]
+        )
+        .clip(0.02, 0.9)
+        .astype(np.float32)
+    )
+
+
+def site_stack(side: int = 256, dates: int = 60) -> Stack:
+    """Return a usual place in memory: six bands, clouds on half of the dates, a compound and a shed."""
+    rng = np.random.default_rng(3)
+    base = ground(side, len(BANDS))
+    when = [datetime(2020, 1, 3) + timedelta(days=12 * index) for index in range(dates)]  # noqa: DTZ001 - as in a stack
+    values = np.empty((dates, *base.shape), dtype=np.float32)
+    for index, day in enumerate(when):
+        season = 1 + 0.05 * np.cos(2 * np.pi * day.timetuple().tm_yday / 365.25)
+        values[index] = base * np.float32(season * rng.uniform(0.9, 1.1))
+        values[index] += 0.004 * rng.standard_normal(base.shape, dtype=np.float32)
+        if index >= dates // 2:
+            values[index, :, 100:130, 60:95] += 0.15
+        if index >= dates // 4:
+            values[index, :, 180:190, 160:190] += 0.1
+        if index % 2:
+            cloud = ndimage.gaussian_filter(rng.standard_normal((side, side)), 12)
+            values[index, :, cloud > rng.uniform(0, 0.04)] = np.nan
+    return _stack(dict(zip(BANDS, np.moveaxis(values, 1, 0), strict=True)), when)
+
+
+def _stack(layers: Mapping[str, NDArray[np.float32]], when: Sequence[datetime]) -> Stack:
+    dates, height, width = next(iter(layers.values())).shape
+    grid = Grid(epsg=32631, left_m=500_000, top_m=5_700_000, pixel_m=10.0, width_px=width, height_px=height)
+    dataset = xr.Dataset(
+        {name: (("time", "y", "x"), layer) for name, layer in layers.items()},
+        coords={
+            "time": np.array(when, dtype="datetime64[ns]"),
+            "y": grid.y_m,
+            "x": grid.x_m,
+            "scene_id": ("time", [f"date-{index}" for index in range(dates)]),
+            "platform": ("time", ["sentinel-2a"] * dates),
+        },
+    )
+    return Stack(dataset=dataset, grid=grid, quantity=Quantity.REFLECTANCE)
+
+
+def write_tile(folder: Path, *, side: int, dates: int, bands: int) -> list[datetime]:
+    """Write made-up dates of one tile, a GeoTIFF a date and band, tiled and deflated; return the days."""
+    texture = ground(TEXTURE_PX, bands)
+    rng = np.random.default_rng(5)
+    when = [datetime(2021, 5, 1) + timedelta(days=30 * index) for index in range(dates)]  # noqa: DTZ001 - as in a stack
+    places = rng.integers(0, max(1, side - 40), (max(1, (side // 500) ** 2), 2))
+    profile = {
+        "driver": "GTiff", "width": side, "height": side, "count": 1, "dtype": "uint16", "tiled": True,
+        "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX, "compress": "deflate", "predictor": 2, "zlevel": 1,
+        "crs": "EPSG:32631",
+        "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_700_000),
+    }  # fmt: skip
+    for date in range(dates):
+        shift = (0.0, 0.0) if date == 0 else (0.3, -0.2)
+        for band in range(bands):
+            moved = ndimage.shift(texture[band], shift, order=1, mode="wrap") * rng.uniform(0.9, 1.1)
+            with rasterio.open(folder / f"{date}-{BANDS[band]}.tif", "w", **profile) as file:
+                for top in range(0, side, TEXTURE_PX):
+                    rows = min(TEXTURE_PX, side - top)
+                    strip = np.tile(moved, (1, -(-side // TEXTURE_PX)))[:rows, :side]
+                    strip = strip * SCALE + 40 * rng.standard_normal(strip.shape, dtype=np.float32)
+                    for row, column in places if date >= dates // 2 else ():
+                        strip[max(0, row - top) : max(0, row - top + 14), column : column + 20] += 1_500
+                    file.write(strip.clip(1, 65_535).astype(np.uint16), 1, window=RasterWindow(0, top, side, rows))
+    return when
+
+
+def read_blocks(  # noqa: PLR0913 - from where, to where, how much
+    folder: Path, stack: Maps, *, side: int, dates: int, bands: int, keep: bool
+) -> dict[str, Any]:
+    """Read a tile block by block into maps of reflectance; without `keep`, decode only."""
+    shape = (dates, side, side)
+    layers = {name: stack.empty(name, shape, np.float32) for name in BANDS[: bands if keep else 0]}
+    step = 4 * BLOCK_PX
+    for date in range(dates):
+        for name in BANDS[:bands]:
+            with rasterio.open(folder / f"{date}-{name}.tif") as file:
+                for top in range(0, side, step):
+                    for left in range(0, side, step):
+                        window = RasterWindow(left, top, min(step, side - left), min(step, side - top))
+                        values = file.read(1, window=window)
+                        if keep:
+                            layers[name][date, top : top + step, left : left + step] = values / np.float32(SCALE)
+                stack.release()
+    return layers
+
+
+def run_site() -> dict[str, float]:
+    """Look at a usual place, twice: what compiling costs shows in the first time only."""
+    stack = site_stack()
+    inside = np.ones(stack.grid.shape, dtype=bool)
+    seconds = []
+    for _ in range(2):
+        began = time.process_time()
+        found = find_changes(stack, "site", inside, DetectParams())
+        seconds.append(time.process_time() - began)
+    return {"cpu_s_first": seconds[0], "cpu_s": seconds[1], "detections": float(len(found.detections))}
+
+
+def run_tile(folder: Path, *, side: int, dates: int, bands: int, memory_mb: float) -> dict[str, float]:
+    """Look at a tile that is read block by block."""
+    figures = {}
+    began = time.process_time()
+    read_blocks(folder, Maps(), side=side, dates=dates, bands=bands, keep=False)
+    figures["decode_s"] = time.process_time() - began
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        room = Room(memory_mb=memory_mb, folder=Path(scratch))
+        began = time.process_time()
+        layers = read_blocks(folder, Maps(room=room), side=side, dates=dates, bands=bands, keep=True)
+        figures["read_s"] = time.process_time() - began
+        when = [datetime(2021, 5, 1) + timedelta(days=30 * index) for index in range(dates)]  # noqa: DTZ001
+        stack = _stack(layers, when)
+        began, wall = time.process_time(), time.perf_counter()
+        changes = map_changes(stack, DetectParams(), room=room)
+        figures["maps_s"], figures["maps_wall_s"] = time.process_time() - began, time.perf_counter() - wall
+        figures["cpu_s_after_decoding"] = figures["read_s"] + figures["maps_s"] - figures["decode_s"]
+        figures["changed_px"] = float(np.count_nonzero(changes.is_changed))
+    return figures
+
+
+def floor_of(values: int) -> dict[str, float]:
+    """Return what copying as many float32 values costs."""
+    part = np.ones(1 << 24, dtype=np.float32)
+    other = np.zeros_like(part)
+    began = time.process_time()
+    for _ in range(8):
+        np.copyto(other, part)
+    return {"copy_s": (time.process_time() - began) / 8 / part.size * values}
+
+
+def measured(work: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Run `work` in a fresh process; add the most memory it held."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_with_peak, (work,))
+
+
+def _with_peak(work: Callable[[], dict[str, float]]) -> dict[str, float]:
+    figures = work()
+    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return figures
+
+
+def tile_case(side: int, dates: int, bands: int, memory_mb: float) -> dict[str, float]:
+    """Write a tile and look at it."""
+    with tempfile.TemporaryDirectory(prefix="speed-") as folder:
+        write_tile(Path(folder), side=side, dates=dates, bands=bands)
+        figures = measured(partial(run_tile, Path(folder), side=side, dates=dates, bands=bands, memory_mb=memory_mb))
+    return figures | floor_of(side * side * dates * bands) | {"megapixels": side * side / 1e6}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--cases", nargs="+", default=["site", "pair", "blocks"], choices=["site", "pair", "blocks"])
+    parser.add_argument("--side", type=int, default=10_980, help="pixels a side of the pair")
+    parser.add_argument("--kilometres", nargs="+", type=float, default=[5, 10, 20, 40], help="sides of the blocks")
+    parser.add_argument("--memory-mb", type=float, default=2_000)
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    options = parser.parse_args(arguments)
+    figures: dict[str, dict[str, float]] = {}
+    if "site" in options.cases:
+        figures["site"] = measured(run_site)
+    if "pair" in options.cases:
+        figures["pair"] = tile_case(options.side, 2, 4, options.memory_mb)
+    for kilometres in options.kilometres if "blocks" in options.cases else ():
+        figures[f"{kilometres:g} km"] = tile_case(round(kilometres * 100), 12, 4, options.memory_mb)
+    for name, row in figures.items():
+        print(f"{name:>8}  " + "  ".join(f"{key} {value:,.2f}" for key, value in row.items()))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

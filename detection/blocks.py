@@ -1,0 +1,236 @@
+"""How is an area worked on that is too large to be held in memory at once?
+
+In blocks, each with so much of its surroundings that its own pixels come out as if the whole area had been worked on
+together. What is one number for the whole area (the noise of each comparison) is measured beforehand: exactly, or for
+large areas on pixels that are spread over it, always the same ones whatever the blocks. Maps of areas too large for
+memory lie in files in a folder of their own, mapped into memory piece by piece.
+"""
+
+import mmap
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import ceil, sqrt
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.context import Noise
+from detection.steps import Asked
+
+Result = TypeVar("Result")
+Stages = Generator[Asked, Sequence[Noise], Result]
+"""Work on one window that asks for the noise of the whole area in between."""
+
+EXACT_VALUES = 1 << 26
+"""Areas of up to so many values (dates x bands x pixels) are measured on every pixel."""
+_SAMPLE_WINDOWS = 5
+"""Larger ones in this many windows a side…"""
+_SAMPLE_PX = 208
+"""… of this side…"""
+_SAMPLE_STRIDE = 3
+"""… on every third pixel both ways: neighbours say the same."""
+
+LEAST_BLOCK_PX = 128
+"""Smaller blocks would consist of surroundings: then more memory is used than is asked for."""
+
+Slices = tuple[slice, slice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Pixels whose answer is wanted, and the wider window that must be looked at for it; both of the whole grid."""
+
+    own: Slices
+    wide: Slices
+
+    @classmethod
+    def around(cls, own: Slices, halo_px: int, shape: tuple[int, int]) -> "Window":
+        """Return `own` with `halo_px` around it, as far as a grid of `shape` goes."""
+        rows, columns = (
+            slice(max(0, side.start - halo_px), min(size, side.stop + halo_px))
+            for side, size in zip(own, shape, strict=True)
+        )
+        return cls(own=own, wide=(rows, columns))
+
+    @property
+    def inner(self) -> Slices:
+        """Where `own` lies within `wide`."""
+        rows, columns = (
+            slice(own.start - wide.start, own.stop - wide.start) for own, wide in zip(self.own, self.wide, strict=True)
+        )
+        return (rows, columns)
+
+    def sample(self, stride: int) -> Slices:
+        """Return every `stride`-th pixel of `own`, within `wide`, on one lattice for the whole grid."""
+        rows, columns = (
+            slice(own.start - wide.start + -own.start % stride, own.stop - wide.start, stride)
+            for own, wide in zip(self.own, self.wide, strict=True)
+        )
+        return (rows, columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much memory may be used, and where maps may lie that do not fit."""
+
+    memory_mb: float
+    folder: Path
+    """For files that are deleted when the work is done; of the size of a few copies of the stack."""
+    mapped: list[mmap.mmap] = field(default_factory=list, repr=False, compare=False)
+    """All maps that lie in it: what was read of them is given back after each block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """In which windows an area is worked on."""
+
+    blocks: tuple[Window, ...]
+    samples: tuple[Window, ...]
+    """Where the noise of the whole area is measured: `blocks` themselves where every pixel counts."""
+    stride: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], *, values_a_px: int, halo_px: int, block_px: float) -> "Plan":
+        """Plan an area.
+
+        Args:
+            shape: Rows and columns.
+            values_a_px: Dates times bands.
+            halo_px: How far a pixel's answer depends on others.
+            block_px: Pixels a block may have, its surroundings included; infinite for the whole area in one.
+
+        """
+        blocks = tuple(Window.around(own, halo_px, shape) for own in _tiles(shape, halo_px, block_px))
+        if values_a_px * shape[0] * shape[1] <= EXACT_VALUES:
+            return cls(blocks=blocks, samples=blocks, stride=1)
+        samples = tuple(Window.around(own, halo_px, shape) for own in _spread_windows(shape))
+        return cls(blocks=blocks, samples=samples, stride=_SAMPLE_STRIDE)
+
+
+def _tiles(shape: tuple[int, int], halo_px: int, block_px: float) -> Iterator[Slices]:
+    """Yield windows of nearly equal size that cover a grid of `shape`, each once."""
+    side = sqrt(block_px) if np.isfinite(block_px) else float(max(shape)) + 2 * halo_px
+    counts = [max(1, ceil(size / max(float(LEAST_BLOCK_PX), side - 2 * halo_px))) for size in shape]
+    if np.prod(shape) <= block_px:
+        counts = [1, 1]
+    edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in zip(shape, counts, strict=True)]
+    for top, bottom in zip(edges[0], edges[0][1:], strict=False):
+        for left, right in zip(edges[1], edges[1][1:], strict=False):
+            yield slice(int(top), int(bottom)), slice(int(left), int(right))
+
+
+def _spread_windows(shape: tuple[int, int]) -> Iterator[Slices]:
+    """Yield windows spread evenly over a grid of `shape`."""
+    starts = [
+        np.unique(((np.arange(_SAMPLE_WINDOWS) + 0.5) * size / _SAMPLE_WINDOWS - _SAMPLE_PX / 2).clip(0).astype(int))
+        for size in shape
+    ]
+    for top in starts[0]:
+        for left in starts[1]:
+            yield (
+                slice(int(top), min(int(top) + _SAMPLE_PX, shape[0])),
+                slice(int(left), min(int(left) + _SAMPLE_PX, shape[1])),
+            )
+
+
+def run_blocks(
+    plan: Plan, begin: Callable[[Window], Stages[Result]], keep: Callable[[Window, Result], None]
+) -> list[list[Noise]]:
+    """Work on all blocks of `plan`, one after the other.
+
+    Args:
+        plan: The windows.
+        begin: Begins the work on a window.
+        keep: Takes the result of a block: what lies in its `inner` part holds.
+
+    Returns:
+        The noise of the whole area, stage by stage.
+
+    """
+    if len(plan.blocks) == 1 and plan.stride == 1:
+        noises, result = _run_alone(begin(plan.blocks[0]))
+        keep(plan.blocks[0], result)
+        return noises
+    noises = _measure(plan, begin)
+    for window in plan.blocks:
+        keep(window, _finish(begin(window), noises))
+    return noises
+
+
+def _run_alone(stages: Stages[Result]) -> tuple[list[list[Noise]], Result]:
+    """Work on a window that is the whole area: each map is made once."""
+    noises: list[list[Noise]] = []
+    asked = next(stages)
+    while True:
+        noises.append([Noise.of(make(), sigma_floor=asked.sigma_floor) for make in asked.maps])
+        try:
+            asked = stages.send(noises[-1])
+        except StopIteration as done:
+            return noises, done.value
+
+
+def _measure(plan: Plan, begin: Callable[[Window], Stages[Any]]) -> list[list[Noise]]:
+    """Measure the noise of all samples together, stage by stage; only one window is held at a time."""
+    known: list[list[Noise]] = []
+    while True:
+        parts: list[list[NDArray[np.float32]]] = []
+        floor = 0.0
+        for window in plan.samples:
+            asked = _replay(begin(window), known)
+            if asked is None:
+                return known
+            pick = window.sample(plan.stride)
+            parts.append([make()[pick].ravel() for make in asked.maps])
+            floor = asked.sigma_floor
+        known.append([Noise.of(np.concatenate(rows), sigma_floor=floor) for rows in zip(*parts, strict=True)])
+
+
+def _replay(stages: Stages[Any], known: Sequence[Sequence[Noise]]) -> Asked | None:
+    """Return what a window asks for after all that is known; None when it asks no more."""
+    asked = next(stages)
+    for noises in known:
+        try:
+            asked = stages.send(noises)
+        except StopIteration:
+            return None
+    return asked
+
+
+def _finish(stages: Stages[Result], noises: Sequence[Sequence[Noise]]) -> Result:
+    next(stages)
+    try:
+        for known in noises:
+            stages.send(known)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+    raise RuntimeError("a block asked for more than the samples did")
+
+
+@dataclass(slots=True, eq=False)
+class Maps:
+    """Arrays over a whole area, in memory or, where they do not fit, in files."""
+
+    room: Room | None = None
+    """None: in memory."""
+
+    def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - as numpy's
+        """Return a new array; in a file `name`, which nothing else can find, where there is a folder for it."""
+        if self.room is None:
+            return np.empty(shape, dtype=dtype)
+        path = self.room.folder / f"{name}-{os.getpid()}-{len(self.room.mapped)}.map"
+        size = max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        with path.open("w+b") as file:
+            path.unlink()  # it lives as long as it is mapped
+            file.truncate(size)
+            mapped = mmap.mmap(file.fileno(), size)
+        self.room.mapped.append(mapped)
+        return np.frombuffer(mapped, dtype=dtype, count=int(np.prod(shape))).reshape(shape)
+
+    def release(self) -> None:
+        """Let the system take back the memory of what was written or read; the files keep it."""
+        for mapped in self.room.mapped if self.room else ():
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,93 @@
+"""Compiled regions: which pixels hang together, told from runs along rows, so that no image of labels is needed."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def _root(parent: NDArray[np.int32], run: int) -> int:
+    while parent[run] != run:
+        parent[run] = parent[parent[run]]
+        run = parent[run]
+    return run
+
+
+@njit(cache=True, nogil=True)
+def _count_runs(score: NDArray[np.float32], low: float) -> int:
+    count = 0
+    for y in range(len(score)):
+        row, was = score[y], False
+        for x in range(row.size):
+            now = row[x] > low
+            count += now and not was
+            was = now
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _find_runs(
+    row: NDArray[np.float32],
+    levels: tuple[float, float],
+    first: int,
+    ends: NDArray[np.int32],
+    strong: NDArray[np.bool_],
+) -> int:
+    """Write begin and end of each run of a row above the lower level, and whether it rises above the upper one."""
+    count = first
+    x = 0
+    while x < row.size:
+        if not row[x] > levels[0]:
+            x += 1
+            continue
+        ends[0, count] = x
+        is_strong = False
+        while x < row.size and row[x] > levels[0]:
+            is_strong |= row[x] > levels[1]
+            x += 1
+        ends[1, count], strong[count] = x, is_strong
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _join(ends: NDArray[np.int32], parent: NDArray[np.int32], above: int, first: int, beyond: int) -> None:
+    """Join the runs from `first` on to those of the row above, from `above` on, that touch them."""
+    other = above
+    for run in range(first, beyond):
+        while other < first and ends[1, other] <= ends[0, run]:
+            other += 1
+        place = other
+        while place < first and ends[0, place] < ends[1, run]:
+            one, two = _root(parent, run), _root(parent, place)
+            parent[max(one, two)] = min(one, two)
+            place += 1
+
+
+@njit(cache=True, nogil=True)
+def hysteresis(score: NDArray[np.float32], low: float, high: float, out: NDArray[np.bool_]) -> None:
+    """Write to `out` which pixels lie above `low` and hang together, edge to edge, with one above `high`.
+
+    Args:
+        score: Shape (y, x); NaN lies above nothing.
+        low: In units of `score`.
+        high: Likewise.
+        out: Shape (y, x).
+
+    """
+    height = len(score)
+    count = _count_runs(score, low)
+    ends = np.empty((2, count), dtype=np.int32)
+    strong = np.zeros(count, dtype=np.bool_)
+    parent = np.arange(count).astype(np.int32)
+    begins = np.zeros(height + 1, dtype=np.int64)
+    for y in range(height):
+        begins[y + 1] = _find_runs(score[y], (low, high), begins[y], ends, strong)
+        if y > 0:
+            _join(ends, parent, begins[y - 1], begins[y], begins[y + 1])
+    for run in range(count):
+        strong[_root(parent, run)] |= strong[run]
+    for y in range(height):
+        out[y] = False
+        for run in range(begins[y], begins[y + 1]):
+            out[y, ends[0, run] : ends[1, run]] = strong[_root(parent, run)]

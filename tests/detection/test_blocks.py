@@ -1,0 +1,200 @@
+"""Blocks give what the whole gives, and hold no more than they may."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from detection import blocks, changes
+from detection.blocks import Maps, Plan, Room, Window
+from detection.changes import ChangeMap, map_changes
+from detection.params import DetectParams
+from detection.registered import Registration, crop
+from detection.steps import Steps
+from geo.coregister import CoregisterParams, moved
+from geo.grid import Grid
+from geo.scene import Quantity, Stack
+
+SMALL = DetectParams(context_m=210.0, patch_m=30.0)
+"""Surroundings of 21 pixels: blocks of a small image then are blocks, and not all of it."""
+
+
+def stack_of(dates: int, *, side: tuple[int, int] = (110, 120), bands: int = 2, seed: int = 0) -> Stack:
+    """Return ground with clouds, a compound that spans any block's border, and some sheds."""
+    rng = np.random.default_rng(seed)
+    base = 0.2 + 0.03 * np.sign(np.sin(np.arange(side[0])[:, None] / 5) * np.sin(np.arange(side[1]) / 7))
+    base = base + 0.02 * rng.standard_normal((bands, *side))
+    values = (base + 0.004 * rng.standard_normal((dates, bands, *side))).astype(np.float32)
+    values[dates // 2 :, :, 40:75, 30:95] += np.float32(0.15)
+    for row, column in rng.integers(0, 100, (4, 2)):
+        values[dates // 3 :, :, row : row + 8, column : column + 9] -= np.float32(0.1)
+    for date in range(dates):
+        row, column = rng.integers(0, 85, 2)
+        values[date, :, row : row + 30, column : column + 25] = np.nan
+    grid = Grid(epsg=32631, left_m=500_000, top_m=5_700_000, pixel_m=10, width_px=side[1], height_px=side[0])
+    stamps = [datetime(2020, 1, 3) + timedelta(days=25 * index) for index in range(dates)]  # noqa: DTZ001 - as in a stack
+    dataset = xr.Dataset(
+        {f"B0{band + 2}": (("time", "y", "x"), values[:, band]) for band in range(bands)},
+        coords={
+            "time": np.array(stamps, dtype="datetime64[ns]"),
+            "y": grid.y_m,
+            "x": grid.x_m,
+            "scene_id": ("time", [f"s{index}" for index in range(dates)]),
+            "platform": ("time", ["sentinel-2a"] * dates),
+        },
+    )
+    return Stack(dataset=dataset, grid=grid, quantity=Quantity.REFLECTANCE)
+
+
+def assert_same(one: ChangeMap, other: ChangeMap) -> None:
+    for item in fields(Steps):
+        if item.name != "noise":
+            np.testing.assert_allclose(
+                getattr(one.steps, item.name), getattr(other.steps, item.name), rtol=1e-4, atol=1e-4, err_msg=item.name
+            )
+    np.testing.assert_allclose(one.values, other.values, rtol=1e-5)
+    np.testing.assert_array_equal(one.is_changed, other.is_changed)
+    assert one.steps.noise.sigma == pytest.approx(other.steps.noise.sigma, rel=1e-6)
+
+
+@pytest.fixture(scope="module", params=[2, 17], ids=["pair", "with-season"])
+def whole(request: pytest.FixtureRequest) -> tuple[Stack, ChangeMap]:
+    stack = stack_of(request.param)
+    return stack, map_changes(stack, SMALL)
+
+
+@settings(max_examples=3)
+@given(block_px=st.integers(4_000, 12_000))
+def test_any_blocks_give_what_the_whole_gives(
+    whole: tuple[Stack, ChangeMap], tmp_path_factory: pytest.TempPathFactory, block_px: int
+) -> None:
+    stack, expected = whole
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "LEAST_BLOCK_PX", 17)
+        patch.setattr(changes, "_block_px", lambda *_: float(block_px))
+        folder = tmp_path_factory.mktemp("maps")
+        assert_same(map_changes(stack, SMALL, room=Room(memory_mb=0, folder=folder)), expected)
+        assert list(folder.iterdir()) == []
+
+
+def test_a_sample_of_a_large_area_is_the_same_whatever_the_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = stack_of(8)
+    for module in (blocks, changes):
+        monkeypatch.setattr(module, "EXACT_VALUES", 1_000)
+    monkeypatch.setattr(blocks, "_SAMPLE_PX", 30)
+    expected = map_changes(stack, SMALL)
+    monkeypatch.setattr(blocks, "LEAST_BLOCK_PX", 17)
+    monkeypatch.setattr(changes, "_block_px", lambda *_: 9_000.0)
+    assert_same(map_changes(stack, SMALL, room=Room(memory_mb=0, folder=tmp_path)), expected)
+
+
+def test_a_sample_tells_nearly_what_all_pixels_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = stack_of(8)
+    exact = map_changes(stack, SMALL)
+    for module in (blocks, changes):
+        monkeypatch.setattr(module, "EXACT_VALUES", 1_000)
+    monkeypatch.setattr(blocks, "_SAMPLE_PX", 30)
+    sampled = map_changes(stack, SMALL)
+    assert sampled.steps.noise.middle == pytest.approx(exact.steps.noise.middle, rel=0.1)
+    assert sampled.steps.noise.sigma == pytest.approx(exact.steps.noise.sigma, rel=0.2)
+    agree = np.mean(sampled.is_changed == exact.is_changed)
+    assert agree > 0.98  # the rims of outlines move by a pixel here and there
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    stack = stack_of(9)
+    expected = map_changes(stack, SMALL)
+    monkeypatch.setenv("SITEWATCH_THREADS", threads)
+    found = map_changes(stack, SMALL)
+    for item in fields(Steps):
+        np.testing.assert_array_equal(getattr(found.steps, item.name), getattr(expected.steps, item.name))
+
+
+@given(
+    shape=st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    halo=st.integers(0, 90),
+    block_px=st.floats(1, 1e6),
+)
+def test_blocks_cover_each_pixel_once_and_carry_their_surroundings(
+    shape: tuple[int, int], halo: int, block_px: float
+) -> None:
+    plan = Plan.of(shape, values_a_px=1, halo_px=halo, block_px=block_px)
+    count = np.zeros(shape, dtype=int)
+    for window in plan.blocks:
+        count[window.own] += 1
+        for own, wide, inner, size in zip(window.own, window.wide, window.inner, shape, strict=True):
+            assert wide.start == max(0, own.start - halo)
+            assert wide.stop == min(size, own.stop + halo)
+            assert (inner.start, inner.stop) == (own.start - wide.start, own.stop - wide.start)
+    assert (count == 1).all()
+    assert plan.samples == plan.blocks
+    assert plan.stride == 1
+
+
+@given(size=st.integers(1, 200), cuts=st.lists(st.integers(0, 200), max_size=6), stride=st.integers(1, 5))
+def test_the_pixels_of_a_sample_do_not_depend_on_the_blocks(size: int, cuts: list[int], stride: int) -> None:
+    edges = sorted({0, size, *(cut for cut in cuts if cut < size)})
+    taken: list[int] = []
+    for first, beyond in pairwise(edges):
+        window = Window.around((slice(first, beyond), slice(0, 1)), 7, (size, 1))
+        taken += np.arange(size)[window.wide[0]][window.sample(stride)[0]].tolist()
+    assert taken == list(range(0, size, stride))
+
+
+def parts() -> Iterator[tuple[slice, slice]]:
+    yield slice(0, 40), slice(0, 60)
+    yield slice(50, 110), slice(70, 120)
+    yield slice(90, 91), slice(0, 120)
+
+
+@pytest.mark.parametrize("shift", [(0.3, -0.2), (-1.6, 2.7), (0.0, 0.0)])
+def test_a_window_is_moved_as_the_whole_image_is(shift: tuple[float, float]) -> None:
+    stack = stack_of(2)
+    shifts = np.array([(0.0, 0.0), shift])
+    fills = np.array([[0.2, 0.2], [0.21, 0.19]])
+    registration = Registration(stack=stack, shifts_px=shifts, fills=fills)
+    expected = np.stack(
+        [
+            moved(values, tuple(shift), fill=fill.tolist())
+            for values, shift, fill in zip(stack.values, shifts, fills, strict=True)
+        ]
+    )
+    lazily = registration.as_stack()
+    for window in parts():
+        np.testing.assert_allclose(registration.read(window), expected[:, :, *window], atol=1e-6)
+        np.testing.assert_allclose(crop(lazily, window).values, expected[:, :, *window], atol=1e-6)
+    np.testing.assert_allclose(lazily.dataset["B02"][1, 5].to_numpy(), expected[1, 0, 5], atol=1e-6)
+    np.testing.assert_allclose(
+        lazily.dataset["B03"].isel(time=[1], y=slice(3, 90, 7)).to_numpy(), expected[[1], 1, 3:90:7], atol=1e-6
+    )
+
+
+def test_shifts_of_a_large_area_are_those_that_its_windows_agree_on() -> None:
+    base = stack_of(4, side=(300, 300), seed=3)
+    values = base.values
+    for date, shift in enumerate([(0.0, 0.0), (0.4, -0.3), (-0.25, 0.5), (0.1, 0.1)]):
+        values[date] = moved(values[date], shift)
+    found = Registration.of(base.with_values(values), CoregisterParams())
+    expected = -np.array([(0.0, 0.0), (0.4, -0.3), (-0.25, 0.5), (0.1, 0.1)])
+    relative = found.shifts_px - found.shifts_px[0]
+    np.testing.assert_allclose(relative, expected, atol=0.06)
+
+
+def test_maps_in_files_hold_what_was_written_and_leave_nothing_behind(tmp_path: Path) -> None:
+    maps = Maps(room=Room(memory_mb=1, folder=tmp_path))
+    array: NDArray[np.float32] = maps.empty("score", (3, 50, 60), np.float32)
+    array[:] = np.arange(9_000).reshape(3, 50, 60)
+    maps.release()
+    np.testing.assert_array_equal(array, np.arange(9_000).reshape(3, 50, 60))
+    assert list(tmp_path.iterdir()) == []
