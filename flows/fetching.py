@@ -1,6 +1,6 @@
 """Ask a provider for what areas need: several requests at a time, and none once it wants to be left alone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -8,7 +8,9 @@ from flows.config import Config
 from flows.looks import scenes_at_once
 from flows.needs import Reading
 from flows.parallel import Bounds, Done, as_done
+from geo.cache.key import cells_of
 from geo.errors import QuotaExceededError, SourceError, SourceUnavailableError
+from geo.grid import Grid
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,14 +76,34 @@ def ask_all(tasks: Sequence[T], ask: Callable[[T], R], bounds: Bounds[T], asking
     asking.check()
 
 
-def reading_bounds(config: Config) -> Bounds[Reading]:
-    """Return how many readings may be under way together: no two of one scene, and no more than memory holds."""
+def reading_bounds(config: Config, readings: Iterable[Reading]) -> Bounds[Reading]:
+    """Return how many of `readings` may be under way together: no two that the store keeps apart, in their order.
+
+    Nor may they take more memory than there is.
+    """
+    ground = ground_of(reading.grid for reading in readings)
     return Bounds(
         at_once=scenes_at_once(config),
-        apart=lambda reading: reading.looks[0].ref.scene_id,  # the store lets one at a time fetch a scene
+        apart=lambda reading: (reading.looks[0].ref.scene_id, ground[reading.grid]),
         load=memory_mb,
         most_load=config.limits.memory_mb,
     )
+
+
+def ground_of(grids: Iterable[Grid]) -> dict[Grid, str]:
+    """Return for each of `grids` a name that it shares with those on the same ground, and with their neighbours."""
+    cells = {grid: sorted(cells_of(grid)) for grid in set(grids)}
+    beside: dict[str, str] = {}
+
+    def name(cell: str) -> str:
+        while (other := beside.get(cell, cell)) != cell:
+            cell = other
+        return cell
+
+    for first, *others in cells.values():
+        for cell in others:
+            beside[name(cell)] = name(first)
+    return {grid: name(first) for grid, (first, *_) in cells.items()}
 
 
 def memory_mb(reading: Reading) -> float:

@@ -156,7 +156,7 @@ def pull(job: Job, source: CachedSource, found: Found, *, listener: Listener | N
     readings = [] if stopped else readings_of(job, list(_looks(job, found, pulls)))
     asking, outcomes = Asking(), list[Done[Reading, None]]()
     progress.more(len(readings))
-    for done in ask_all(readings, partial(fetch, source), reading_bounds(job.workspace.config), asking):
+    for done in ask_all(readings, partial(fetch, source), reading_bounds(job.workspace.config, readings), asking):
         outcomes.append(done)
         progress.step(done.task)
     for done in sorted(outcomes, key=lambda one: one.index):
@@ -212,7 +212,7 @@ def _look_first(job: Job, source: CachedSource, found: Found, progress: _Progres
     readings = readings_of(job, looks) if source.can_fetch_together else []
     asking = Asking()
     progress.more(len(readings))
-    for done in ask_all(readings, partial(look_first, source), reading_bounds(job.workspace.config), asking):
+    for done in ask_all(readings, partial(look_first, source), reading_bounds(job.workspace.config, readings), asking):
         progress.step(done.task)
         if done.error:  # its areas ask again, each for itself, and report it
             logger.warning("%s: %s", done.task.spent_on, done.error)
@@ -343,8 +343,8 @@ def open_store(root: Path) -> ImageStore:
 
 def _remove(store: ImageStore, entries: Sequence[Entry], remains: Sequence[Path]) -> None:
     for entry in entries:
-        with writing(entry.item_path), store.locked(entry.facts.key):
-            store.drop(entry)
+        with writing(entry.item_path):
+            store.prune(entry)
     for path in remains:
         with writing(path):
             path.unlink(missing_ok=True)

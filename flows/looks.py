@@ -16,8 +16,8 @@ from flows.parallel import Bounds, Done, as_done
 from geo.choice import Choice, ClearShareSource, join, pick, screen
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
-from geo.masks import MaskParams
-from geo.persistence import CLASSES, PersistenceParams, without_false_clouds
+from geo.masks import SCL, MaskParams
+from geo.persistence import PersistenceParams, without_false_clouds
 from geo.scene import Scene, Stack
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.moved import resampling
@@ -156,7 +156,7 @@ def read_looks(  # noqa: PLR0913  # what is optional is named
     bands = common_bands(refs)
 
     def read(ref: SceneRef) -> Scene:
-        return source.read(ref, grid, bands=(*bands, CLASSES) if CLASSES in ref.bands else bands)
+        return source.read(ref, grid, bands=(*bands, SCL) if SCL in ref.bands else bands)
 
     scenes, unread = read_each(refs, read, at_once=at_once)
     for _, why in unread:
@@ -211,7 +211,7 @@ def _ends_it(error: Exception | None) -> bool:
 
 
 def _kept(before: Scene, after: Scene) -> ReadScene:
-    classes = after.bands.get(CLASSES)
+    classes = after.bands.get(SCL)
     return ReadScene(
         scene_id=after.scene_id,
         is_clear=after.is_clear,
@@ -223,9 +223,9 @@ def _kept(before: Scene, after: Scene) -> ReadScene:
 
 def _measured(scene: Scene) -> Scene:
     """Return `scene` without its classes, which are no measurement."""
-    if CLASSES not in scene.bands:
+    if SCL not in scene.bands:
         return scene
-    return replace(scene, bands={name: values for name, values in scene.bands.items() if name != CLASSES})
+    return replace(scene, bands={name: values for name, values in scene.bands.items() if name != SCL})
 
 
 def common_bands(refs: Sequence[SceneRef], wanted: Sequence[str] = DETECTION_BANDS) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from geo.cache import CachedSource
 from geo.choice import Choice, screen
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid
-from geo.persistence import CLASSES
+from geo.masks import SCL
 from geo.scene import Quantity, Scene
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.ledger import spending_on
@@ -158,9 +158,9 @@ def first_looks(job: Job, area: Area, refs: Sequence[SceneRef]) -> tuple[Look, .
         return ()
     coarse = coarse_grid(area)
     return tuple(
-        Look(area_id=area.area_id, ref=ref, grid=coarse, bands=(CLASSES,))
+        Look(area_id=area.area_id, ref=ref, grid=coarse, bands=(SCL,))
         for ref in screen(refs, scenes).chosen
-        if CLASSES in ref.bands
+        if SCL in ref.bands
         and not (isinstance(source, CachedSource) and source.known_clear_share(ref, coarse) is not None)
     )
 

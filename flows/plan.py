@@ -73,7 +73,9 @@ def _reason(inputs: Inputs, existing: Existing | None) -> str:
     if not existing.is_intact:
         return "product damaged"
     before = existing.inputs
-    changes = [f"{what} changed" for what in ("area", "settings", "facilities", "reviews") if _differs(before, inputs, what)]
+    changes = [
+        f"{what} changed" for what in ("area", "settings", "facilities", "reviews") if _differs(before, inputs, what)
+    ]
     if _differs(before, inputs, "code"):
         changes.append("another version of sitewatch")
     return ", ".join([*changes, *_scene_changes(before.scenes, inputs.scenes)])

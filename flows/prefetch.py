@@ -38,7 +38,7 @@ def _ask_together(
     looks = [look for area_id in area_ids for look in _or_nothing(area_id, looks_of)]
     joint = [reading for reading in readings_of(job, looks) if len(reading.looks) > 1]
     count = 0
-    for done in ask_all(joint, ask, reading_bounds(job.workspace.config), Asking(most_silences=1)):
+    for done in ask_all(joint, ask, reading_bounds(job.workspace.config, joint), Asking(most_silences=1)):
         count += done.error is None
         if done.error:
             logger.warning("%s: %s", done.task.spent_on, done.error)

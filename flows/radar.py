@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from aoi.areas import Area
 from flows.config import Config
 from flows.looks import common_bands, find_scenes, read_each
+from flows.scenes import scene_row
 from flows.workspace import Workspace
 from geo.choice import Choice, ChoiceParams, pick, screen
 from geo.errors import ConfigError, SourceError
@@ -113,19 +114,7 @@ def radar_rows(area_id: str, looks: RadarLooks, inside: NDArray[np.bool_]) -> li
             fate, reason = Fate.UNREADABLE, unread[ref.scene_id]
         elif ref.scene_id in left_out:
             fate, reason = Fate.NOT_CHOSEN, left_out[ref.scene_id]
-        rows.append(
-            SceneRow(
-                area_id=area_id,
-                scene_id=ref.scene_id,
-                observed_at=ref.observed_at,
-                platform=ref.platform,
-                processing_baseline=ref.processing_baseline,
-                relative_orbit=ref.relative_orbit,
-                fate=fate,
-                reason=reason,
-                clear_share=shares.get(ref.scene_id),
-            )
-        )
+        rows.append(scene_row(area_id, ref, fate, reason, seen={"clear_share": shares.get(ref.scene_id)}))
     return rows
 
 

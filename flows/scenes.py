@@ -39,13 +39,13 @@ def scene_rows(
     refs = [*choice.chosen, *(ref for ref, _ in choice.left_out)]
     for ref in sorted(refs, key=lambda one: (one.observed_at, one.scene_id)):
         if ref.scene_id in not_chosen:
-            rows.append(_row(area_id, ref, Fate.NOT_CHOSEN, not_chosen[ref.scene_id]))
+            rows.append(scene_row(area_id, ref, Fate.NOT_CHOSEN, not_chosen[ref.scene_id]))
         elif ref.scene_id in unread:
-            rows.append(_row(area_id, ref, Fate.UNREADABLE, unread[ref.scene_id]))
+            rows.append(scene_row(area_id, ref, Fate.UNREADABLE, unread[ref.scene_id]))
         else:
             fate, reason = _judgement(judged.get(ref.scene_id), found)
             seen = _seen(scenes[ref.scene_id], inside)
-            rows.append(_row(area_id, ref, fate, reason, shift_px=shifts.get(ref.scene_id), seen=seen))
+            rows.append(scene_row(area_id, ref, fate, reason, shift_px=shifts.get(ref.scene_id), seen=seen))
     return rows
 
 
@@ -99,7 +99,7 @@ def _seen(scene: ReadScene, inside: NDArray[np.bool_]) -> Mapping[str, object]:
     }
 
 
-def _row(  # noqa: PLR0913  # the three last are known of some scenes alone
+def scene_row(  # noqa: PLR0913  # the three last are known of some scenes alone
     area_id: str,
     ref: SceneRef,
     fate: Fate,
@@ -108,6 +108,7 @@ def _row(  # noqa: PLR0913  # the three last are known of some scenes alone
     shift_px: tuple[float, float] | None = None,
     seen: Mapping[str, object] | None = None,
 ) -> SceneRow:
+    """Return the row of one scene; `seen` are further fields of it, such as the shares of the area."""
     return SceneRow(
         area_id=area_id,
         scene_id=ref.scene_id,
@@ -119,5 +120,5 @@ def _row(  # noqa: PLR0913  # the three last are known of some scenes alone
         reason=reason,
         catalogue_cloud_share=ref.cloud_share,
         shift_px=shift_px,
-        **(seen or {}),  # type: ignore[arg-type]  # fields of SceneRow, as `_seen` made them
+        **(seen or {}),  # type: ignore[arg-type]  # fields of SceneRow
     )

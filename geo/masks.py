@@ -11,6 +11,9 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
+SCL = "SCL"
+"""The band of a scene that holds the classes."""
+
 SCL_CLEAR = (2, 4, 5, 6, 7)
 """Dark area, vegetation, bare ground, water, unclassified."""
 

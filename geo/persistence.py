@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import disk
 
-from geo.masks import SCL_SPREADING, SCL_UNCLASSIFIED, MaskParams, clear_from_scl, shares_by_cause
+from geo.masks import SCL, SCL_SPREADING, SCL_UNCLASSIFIED, MaskParams, clear_from_scl, shares_by_cause
 from geo.scene import Scene
 
-CLASSES = "SCL"
 _CLOUD = (8, 9)
 """Cloud of medium and high probability. Cirrus is thin and large: no roof looks like it."""
 _GAP_PX = 2
@@ -120,10 +119,10 @@ def without_false_clouds(scenes: Sequence[Scene], mask: MaskParams, params: Pers
         params: What is taken for a surface.
 
     """
-    with_classes = [scene for scene in scenes if CLASSES in scene.bands]
+    with_classes = [scene for scene in scenes if SCL in scene.bands]
     if not with_classes:
         return list(scenes)
-    classes = np.stack([np.nan_to_num(scene.bands[CLASSES]).astype(np.uint8) for scene in with_classes])
+    classes = np.stack([np.nan_to_num(scene.bands[SCL]).astype(np.uint8) for scene in with_classes])
     is_surface = lasting_surfaces(classes, [scene.observed_on for scene in with_classes], params)
     better = {
         scene.scene_id: _unmasked(scene, surface, mask)
@@ -206,7 +205,7 @@ def _lasts(alike: Sequence[date], day: date, judged: int, params: PersistencePar
 
 
 def _unmasked(scene: Scene, is_surface: Bits, mask: MaskParams) -> Scene:
-    classes = np.where(is_surface, np.float32(SCL_UNCLASSIFIED), scene.bands[CLASSES])
+    classes = np.where(is_surface, np.float32(SCL_UNCLASSIFIED), scene.bands[SCL])
     reach = disk(mask.buffer_px, dtype=bool)
     may_open = ndimage.binary_dilation(is_surface, structure=reach) & clear_from_scl(classes, mask)
     rim = mask.buffer_px
@@ -214,10 +213,10 @@ def _unmasked(scene: Scene, is_surface: Bits, mask: MaskParams) -> Scene:
     may_open[len(may_open) - rim :], may_open[:, may_open.shape[1] - rim :] = False, False
     is_recorded = np.logical_and.reduce([np.isfinite(layer) for layer in scene.bands.values()])
     is_clear = scene.is_clear | (may_open & is_recorded)
-    classes = np.where(is_clear, classes, scene.bands[CLASSES])
+    classes = np.where(is_clear, classes, scene.bands[SCL])
     return replace(
         scene,
-        bands={**scene.bands, CLASSES: classes},
+        bands={**scene.bands, SCL: classes},
         is_clear=is_clear,
         hidden_share=shares_by_cause(classes, is_clear) if scene.hidden_share else scene.hidden_share,
     )

@@ -5,12 +5,15 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import ceil, floor
 
 from geo.grid import Grid
 
 SCALING_VERSION = 1
 """Of the way numbers are written (`geo.cache.raster`): another way makes other entries."""
 
+CELL_M = 10_000.0
+"""Areas so far from each other can be fetched at the same time; a smaller square would only make more locks."""
 _ALIGNED_WITHIN_PX = 1e-3
 _UNFIT_FOR_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _NAME_LENGTH = 80
@@ -64,6 +67,17 @@ def place_in(inner: Grid, outer: Grid) -> Place | None:
     fits_down = place.row >= 0 and place.row + inner.height_px <= outer.height_px
     fits_right = place.column >= 0 and place.column + inner.width_px <= outer.width_px
     return place if is_aligned and fits_down and fits_right else None
+
+
+def cells_of(grid: Grid) -> set[str]:
+    """Return which squares of `CELL_M` a side `grid` touches.
+
+    Grids of which one lies in the other have one in common: who holds the squares of a grid keeps away everybody who
+    could write an entry on its ground, or be served by one.
+    """
+    left, bottom, right, top = (edge / CELL_M for edge in grid.bounds_m)
+    columns, rows = (range(floor(low), ceil(high)) for low, high in ((left, right), (bottom, top)))
+    return {f"{grid.epsg} {column} {row}" for column in columns for row in rows}
 
 
 def baseline_order(baseline: str | None) -> tuple[int, ...]:

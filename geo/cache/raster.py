@@ -20,12 +20,12 @@ from rasterio.windows import Window
 
 from geo.cache.key import Place
 from geo.grid import Grid
+from geo.masks import SCL
 from geo.scene import Quantity, Scene
 from geo.sources.header import ENVIRONMENT
 
 CLEAR = "CLEAR"
 """The name of the mask's band: 1 where the ground was clearly seen, 0 elsewhere."""
-CLASSES = "SCL"
 
 _STEPS_PER_UNIT = 10_000
 _LOWEST_STEP = -1_001
@@ -64,7 +64,7 @@ class Coding:
 
 def coding_of(scene: Scene) -> Coding:
     """Return how `scene` is to be written: in whole numbers if it is reflectance that fits, else as it is."""
-    layers = [values for name, values in scene.bands.items() if name != CLASSES]
+    layers = [values for name, values in scene.bands.items() if name != SCL]
     first_step = _first_step(layers) if scene.quantity is Quantity.REFLECTANCE else None
     names = (*scene.bands, CLEAR)
     if first_step is None:
@@ -72,7 +72,7 @@ def coding_of(scene: Scene) -> Coding:
         return Coding(dtype="float32", bands=codes)
     counted = BandCode(name="", steps=1, first_step=-1)
     measured = BandCode(name="", steps=_STEPS_PER_UNIT, first_step=first_step)
-    kinds = [(name, counted if name in {CLASSES, CLEAR} else measured) for name in names]
+    kinds = [(name, counted if name in {SCL, CLEAR} else measured) for name in names]
     codes = tuple(BandCode(name=name, steps=kind.steps, first_step=kind.first_step) for name, kind in kinds)
     return Coding(dtype="uint16", bands=codes)
 

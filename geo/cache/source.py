@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.cache.key import SceneKey
-from geo.cache.raster import CLASSES
 from geo.cache.store import DamagedEntryError, ImageStore
 from geo.choice import ClearShareSource
 from geo.errors import SourceError
 from geo.grid import Grid
+from geo.masks import SCL
 from geo.scene import Scene
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.moved import MovingSource
@@ -89,7 +89,7 @@ class CachedSource:
         kept = self._kept(key, grid, bands, drop_damaged=False)
         if kept is not None:
             return kept
-        with self.store.locked(key):
+        with self.store.locked(key, grid):
             kept = self._kept(key, grid, bands, drop_damaged=True)  # another process may have fetched it meanwhile
             if kept is not None:
                 return kept
@@ -120,13 +120,11 @@ class CachedSource:
             OutputError: The store cannot be written.
 
         """
-        if not isinstance(self.inner, JointSource):
-            raise SourceError(f"{self._name}: cannot be asked for several areas at once")
-        key = self._key(ref)
-        with self.store.locked(key):
+        source, key = self._joint(), self._key(ref)
+        with self.store.locked(key, *grids):
             missing = [grid for grid in dict.fromkeys(grids) if not self.has(ref, grid, bands=bands)]
             asked = dict.fromkeys(band for grid in missing for band in self._bands_to_ask(ref, grid, bands))
-            for scene in self.inner.read_together(ref, missing, bands=tuple(asked)) if missing else ():
+            for scene in source.read_together(ref, missing, bands=tuple(asked)) if missing else ():
                 self.store.put(key, scene)
 
     def fetch_clear_shares(self, ref: SceneRef, grids: Sequence[Grid]) -> None:
@@ -137,11 +135,9 @@ class CachedSource:
             OutputError: The store cannot be written.
 
         """
-        if not isinstance(self.inner, JointSource):
-            raise SourceError(f"{self._name}: cannot be asked for several areas at once")
-        key = self._key(ref)
+        source, key = self._joint(), self._key(ref)
         missing = [grid for grid in dict.fromkeys(grids) if self.store.clear_share(key, grid) is None]
-        for scene in self.inner.read_together(ref, missing, bands=(CLASSES,)) if missing else ():
+        for scene in source.read_together(ref, missing, bands=(SCL,)) if missing else ():
             self.store.put_clear_share(key, scene.grid, float(scene.is_clear.mean()))
 
     def known_clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
@@ -159,6 +155,11 @@ class CachedSource:
             if share is not None:
                 self.store.put_clear_share(key, grid, share)
         return share
+
+    def _joint(self) -> JointSource:
+        if not isinstance(self.inner, JointSource):
+            raise SourceError(f"{self._name}: cannot be asked for several areas at once")
+        return self.inner
 
     def _key(self, ref: SceneRef) -> SceneKey:
         return SceneKey(
@@ -186,7 +187,7 @@ class CachedSource:
         key = self._key(ref)
         before = [entry.facts for entry in self.store.on_grid(key, grid)]
         known = [band for facts in before if facts.key == key for band in facts.bands]
-        classes = [CLASSES] if CLASSES in ref.bands else []
+        classes = [SCL] if SCL in ref.bands else []
         return tuple(dict.fromkeys([*bands, *known, *classes]))
 
 

@@ -3,7 +3,7 @@
 <source>/<scene>/<grid>-<all>.tif    the image
 <source>/<scene>/<grid>-<all>.json   its item, written last: an image without one was never finished
 <source>/<scene>/clear-<grid>.json   how much of a grid was clearly seen, where that was asked alone
-.locks/                              held while a scene is fetched
+.locks/                              held while a scene is fetched, for the ground that is asked for
 
 The files are the truth; there is no index that could disagree with them.
 """
@@ -14,7 +14,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,7 @@ from rasterio.errors import RasterioError
 
 from geo.atomic import atomic_file
 from geo.cache.item import Facts, facts_of, from_item, to_item
-from geo.cache.key import SceneKey, baseline_order, entry_name, grid_prefix, place_in
+from geo.cache.key import SceneKey, baseline_order, cells_of, entry_name, grid_prefix, place_in
 from geo.cache.raster import checksum, coding_of, read_bands, write_scene
 from geo.errors import OutputError
 from geo.grid import Grid
@@ -33,7 +33,9 @@ from geo.scene import Scene
 logger = logging.getLogger(__name__)
 
 _LOCKS = 256
-"""How many locks there are: few files, and two scenes rarely wait for each other."""
+"""How many locks there are of each kind: few files, and two scenes rarely wait for each other."""
+_MOST_CELLS = 32
+"""Whoever needs more of a scene's ground at once, some 50 km a side, holds all of it: each lock is an open file."""
 _CLEAR_PREFIX = "clear-"
 _MOST_ITEMS = 10_000
 """So many items are remembered: some 20 MB."""
@@ -70,8 +72,8 @@ class Entry:
 class ImageStore:
     """Kept scenes below one folder, which is made when the first is kept.
 
-    Processes and threads may share it: each file appears whole or not at all, and `locked` lets one of them fetch a
-    scene while the others wait for it.
+    Processes and threads may share it: each file appears whole or not at all, and `locked` lets one of them fetch some
+    ground of a scene while the others wait for it, or fetch other ground.
     """
 
     def __init__(self, root: Path) -> None:
@@ -178,12 +180,22 @@ class ImageStore:
         return entry
 
     def drop(self, entry: Entry) -> None:
-        """Remove an entry: its item first, so that no reader takes what is left for whole."""
+        """Remove an entry, with its ground locked: its item first, so that no reader takes what is left for whole."""
         entry.item_path.unlink(missing_ok=True)
         self._read.pop(entry.item_path, None)
         entry.image_path.unlink(missing_ok=True)
-        with suppress(OSError):  # others may be kept beside it
-            entry.item_path.parent.rmdir()
+
+    def prune(self, entry: Entry) -> None:
+        """Remove an entry while nobody fetches anything of its scene, and the scene's folder with its last one.
+
+        Raises:
+            OutputError: The lock's file cannot be made.
+
+        """
+        with self.locked(entry.facts.key):
+            self.drop(entry)
+            with suppress(OSError):  # others may be kept beside it
+                entry.item_path.parent.rmdir()
 
     def clear_share(self, key: SceneKey, grid: Grid) -> float | None:
         """Return the share (0-1) of `grid` that was clearly seen, if that was asked before and kept."""
@@ -198,22 +210,35 @@ class ImageStore:
             part.write_text(json.dumps({"clear_share": share, "grid": asdict(grid)}), encoding="utf-8")
 
     @contextmanager
-    def locked(self, key: SceneKey) -> Iterator[None]:
-        """Let nobody else fetch or remove what is kept of this scene; wait for who does.
+    def locked(self, key: SceneKey, *grids: Grid) -> Iterator[None]:
+        """Let nobody else fetch or remove what is kept of this scene near `grids`; wait for who does.
+
+        Args:
+            key: The scene, in whatever version.
+            grids: Which ground of it; none for all.
 
         Raises:
-            OutputError: The lock's file cannot be made.
+            OutputError: A lock's file cannot be made.
 
         """
-        number = int(hashlib.sha256(key.folder.encode()).hexdigest(), 16) % _LOCKS
-        path = self.root / ".locks" / f"{number:02x}"
+        cells = {_slot("cell", f"{key.folder} {cell}") for grid in grids for cell in cells_of(grid)}
+        is_part = 0 < len(cells) <= _MOST_CELLS
+        with ExitStack() as held:
+            held.enter_context(self._held(_slot("scene", key.folder), fcntl.LOCK_SH if is_part else fcntl.LOCK_EX))
+            for name in sorted(cells) if is_part else ():  # all in one order: no two can wait for each other
+                held.enter_context(self._held(name, fcntl.LOCK_EX))
+            yield
+
+    @contextmanager
+    def _held(self, name: str, kind: int) -> Iterator[None]:
+        path = self.root / ".locks" / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a")
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # goes with the file, also when the process is killed
+            fcntl.flock(file, kind)  # goes with the file, also when the process is killed
             yield
 
     def remains(self) -> list[Path]:
@@ -253,6 +278,10 @@ class ImageStore:
 
     def _clear_path(self, key: SceneKey, grid: Grid) -> Path:
         return self.root / key.folder / f"{_CLEAR_PREFIX}{entry_name(key, grid, ())}.json"
+
+
+def _slot(kind: str, text: str) -> str:
+    return f"{kind}-{int(hashlib.sha256(text.encode()).hexdigest(), 16) % _LOCKS:02x}"
 
 
 def takes_place_of(new: Entry, old: Entry) -> bool:

@@ -1,14 +1,18 @@
 """What a classification layer says of the ground, seen a little beyond the edge of the grid."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.errors import SourceError
 from geo.grid import Grid
 from geo.masks import (
     NODATA,
+    SCL,
     Classes,
     MaskParams,
     as_bytes,
@@ -17,6 +21,13 @@ from geo.masks import (
     shares_by_cause,
     with_cloud_probability,
 )
+from geo.scene import Scene
+from geo.sources.base import SceneRef
+
+logger = logging.getLogger(__name__)
+
+CLOUD_LAYER = "CLD"
+"""The layer of cloud probability in per cent: no band, for it serves the mask alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +54,8 @@ def look_through(
     params: MaskParams,
     read: Read,
     read_cloud_percent: Callable[[Grid], NDArray[np.float32]] | None = None,
+    *,
+    what: str,
 ) -> Seen:
     """Return where the classes that `read` brings are clear; clouds beyond the edge of `grid` are grown into it too.
 
@@ -52,6 +65,10 @@ def look_through(
         read: Brings the classes of a grid, shape (y, x).
         read_cloud_percent: Brings the cloud probability of a grid, 0 to 100, NaN where nothing tells; asked only where
             `params` want it, and written into the classes that are returned.
+        what: The scene, for messages.
+
+    Raises:
+        SourceError: A cloud probability lies outside 0 to 100 per cent.
 
     """
     rim = params.buffer_px
@@ -66,22 +83,58 @@ def look_through(
     if read_cloud_percent is not None and params.cloud_probability_percent is not None:
         cloud_percent = read_cloud_percent(wider)
         limit = params.cloud_probability_percent
-        wide = as_bytes(with_cloud_probability(as_values(wide), cloud_percent, min_cloud_percent=limit))
+        try:
+            wide = as_bytes(with_cloud_probability(as_values(wide), cloud_percent, min_cloud_percent=limit))
+        except ValueError as error:
+            raise SourceError(f"{what}: {error}") from error
     inner = (slice(rim, rim + grid.height_px), slice(rim, rim + grid.width_px))
     numbers, is_clear = wide[inner], clear_from_scl(wide, params)[inner]
     return Seen(numbers=numbers, is_clear=is_clear, hidden_share=shares_by_cause(numbers, is_clear))
 
 
-def clear_of(
+@cache
+def tell_of_missing_probability(place: str) -> None:
+    """Say, once in the life of the process, that scenes of a source are masked by their classes alone."""
+    logger.warning(
+        "%s: not every scene has a cloud probability; where there is none, the classes alone say what is cloud", place
+    )
+
+
+def scene_of(
+    ref: SceneRef, grid: Grid, values: Mapping[str, NDArray[np.float32]], seen: Seen | None, *, bands: Sequence[str]
+) -> Scene:
+    """Return `ref` as it was read.
+
+    Args:
+        ref: What was read.
+        grid: Where.
+        values: What was measured there, by band, shape (y, x); NaN where nothing was recorded.
+        seen: What its classification layer says; None where it has none.
+        bands: What the scene shall have, the classes (`SCL`) perhaps among them.
+
+    """
+    is_clear, hidden_share = _clear_of(seen, values, grid)
+    layers = {**values, SCL: seen.classes} if seen and SCL in bands else values
+    return Scene(
+        scene_id=ref.scene_id,
+        observed_at=ref.observed_at,
+        platform=ref.platform,
+        quantity=ref.quantity,
+        grid=grid,
+        bands={band: layers[band] for band in bands},
+        is_clear=is_clear,
+        processing_baseline=ref.processing_baseline,
+        relative_orbit=ref.relative_orbit,
+        hidden_share=hidden_share,
+    )
+
+
+def _clear_of(
     seen: Seen | None, bands: Mapping[str, NDArray[np.float32]], grid: Grid
 ) -> tuple[NDArray[np.bool_], dict[str, float]]:
     """Return where the ground was clearly seen in all `bands`, shape (y, x), and the shares (0-1) of what hid the rest.
 
-    Args:
-        seen: What the classification layer says; None where there is none: then all that was recorded is clear.
-        bands: Values on `grid`; NaN where nothing was recorded.
-        grid: The place.
-
+    Without classes all that was recorded is clear.
     """
     is_recorded = np.ones(grid.shape, dtype=np.bool_)
     for values in bands.values():

@@ -74,7 +74,7 @@ def test_a_forced_run_over_the_same_looks_moves_nothing(ran: "Site") -> None:
 
 
 def test_what_no_run_finds_any_more_is_dropped_with_its_cause(ran: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: DetectParams) -> Findings:
+    def blind(stack: Stack, area_id: str, inside: NDArray[np.bool_], params: DetectParams, **_: object) -> Findings:
         found = plain_detector(stack, area_id, inside, params)
         return replace(found, detections=found.detections.iloc[:0])
 

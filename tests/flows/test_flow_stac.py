@@ -15,6 +15,7 @@ from flows.run import run_workspace
 from flows.sources import is_kept, make_source, stac_source
 from flows.template import default_toml
 from flows.workspace import Workspace
+from geo.cache import CachedSource
 from geo.errors import ConfigError
 from geo.sources.stac import PRESETS, StacSource
 
@@ -112,6 +113,21 @@ def remote(site: "Site") -> "Site":
     site.settings["source"] = {}
     site.configure(source={"kind": "stac", "url": "http://127.0.0.1:9/stac", "collection": "s2"})
     return site
+
+
+def test_copies_made_with_another_limit_of_cloud_probability_are_kept_apart(remote: "Site") -> None:
+    def variant(limit: float | None) -> str:
+        remote.configure(**{"source.mask": {"cloud_probability_percent": limit} if limit else {}})
+        source = make_source(Workspace.open(remote.root))
+        assert isinstance(source, CachedSource)
+        assert isinstance(source.inner, StacSource)
+        assert source.inner._options.mask.cloud_probability_percent == limit
+        return source._variant
+
+    plain = variant(None)
+    assert len({plain, variant(40), variant(60)}) == 3
+    remote.settings["source.mask"] = {}
+    assert variant(None) == plain, "and those made before are good again"
 
 
 def test_the_doctor_asks_a_catalogue_only_if_told_to(remote: "Site") -> None:

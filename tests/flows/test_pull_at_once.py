@@ -11,7 +11,7 @@ from shapely.geometry import Polygon
 
 from flows import sources
 from flows.cost import plan_workspace
-from flows.fetching import MOST_SILENCES, memory_mb
+from flows.fetching import MOST_SILENCES, ground_of, memory_mb
 from flows.imagery import PullReport, Span, pull_workspace
 from flows.needs import Look, Reading
 from flows.run import run_workspace
@@ -215,6 +215,37 @@ def test_areas_too_large_for_the_memory_together_are_fetched_one_by_one(site: "S
     site.configure(grid={"pixel_m": 0.8}, limits={"memory_mb": 100})  # each of 875 x 875 pixels and 4 bands: 64 MB
     assert pull_workspace(site.root, Span()).exit_code == 0
     assert service.most_under_way == 1
+
+
+def test_far_areas_in_one_product_are_fetched_at_the_same_time(
+    site: "Site", service: Service, polygon_of: Callable[[str], Polygon]
+) -> None:
+    day = site.days()[0]
+    for image in site.imagery.glob("*_east.tif"):
+        image.unlink()
+    image = site.write_scene("far", day)
+    image.rename(image.with_name(f"S2A_{day:%Y%m%d}T100000_far.tif"))  # the time of the west: one pass saw both
+    west, far = polygon_of("west"), polygon_of("far")
+    service.world = SourceWorld(FolderSource(site.imagery), west.union(far).buffer(0.001))
+    service.behaviour.latency_s = 10 * SLOW_S
+    site.write_areas(west=west, far=far)
+    site.configure(period={"first": str(day), "last": str(day)})
+    report = pull_workspace(site.root, Span())
+    assert totals(report)["fetched"] == 2
+    assert len({entry.facts.key.scene_id for entry in ImageStore(site.root / "imagery").entries()}) == 1
+    assert service.most_under_way == 2
+
+
+def test_areas_on_the_same_ground_are_fetched_one_after_the_other_also_where_others_lie_between() -> None:
+    def grid(left_km: float, width_km: float, *, top_km: float = 5000) -> Grid:
+        return Grid(
+            epsg=32631, left_m=1e3 * left_km, top_m=1e3 * top_km, pixel_m=10, width_px=int(100 * width_km), height_px=99
+        )
+
+    inner, outer, beside, far, south = grid(509, 0.5), grid(505, 9), grid(518, 9), grid(551, 3), grid(509, 1, top_km=90)
+    ground = ground_of([far, beside, inner, outer, inner, south])
+    assert ground[inner] == ground[outer] == ground[beside]
+    assert len({ground[inner], ground[far], ground[south]}) == 3
 
 
 # --- first looks ---------------------------------------------------------------------------------

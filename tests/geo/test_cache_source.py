@@ -7,9 +7,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from time import sleep
 
 import numpy as np
@@ -331,3 +333,64 @@ def test_two_processes_on_one_workspace_ask_for_each_scene_once(tmp_path: Path) 
     asked = Counter((tmp_path / "asked.txt").read_text().split())
     assert asked == {f"scene-{number}": 1 for number in range(8)}
     assert ImageStore(tmp_path / "imagery").remains() == []
+
+
+FAR = replace(GRID, left_m=GRID.left_m + 30_000)
+INNER = replace(GRID, left_m=GRID.left_m + 10, width_px=4)
+
+
+class Meeting(Provider):
+    """A provider that answers the first two only when both have asked, if they come within a moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier, self.have_met = Barrier(2), False
+
+    def read(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> Scene:
+        """Wait for the other one, and answer all the same if nobody comes."""
+        with suppress(BrokenBarrierError):
+            self.barrier.wait(timeout=0.5)
+            self.have_met = True
+        return super().read(ref, grid, bands=bands)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "have_met", "asked"),
+    [
+        pytest.param(GRID, FAR, True, 2, id="far-from-each-other"),
+        pytest.param(GRID, GRID, False, 1, id="the-same-ground"),
+        pytest.param(GRID, INNER, False, 1, id="one-in-the-other"),
+    ],
+)
+def test_ground_of_one_scene_is_fetched_at_the_same_time_only_where_nothing_could_be_paid_twice(
+    one: Grid,
+    other: Grid,
+    have_met: bool,  # noqa: FBT001  # a table
+    asked: int,
+    tmp_path: Path,
+) -> None:
+    provider = Meeting()
+    source = keeping(provider, tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(source.read, ref(), one, bands=["B04"])
+        sleep(0.1)  # the larger one asks first
+        second = pool.submit(source.read, ref(), other, bands=["B04"])
+        assert (first.result().grid, second.result().grid) == (one, other)
+    assert provider.have_met is have_met
+    assert len(provider.asked) == asked
+
+
+@pytest.mark.parametrize("width_px", [9, 8_000], ids=["little-ground", "more-than-there-are-locks-for"])
+def test_what_is_fetched_keeps_pruning_waiting(width_px: int, tmp_path: Path) -> None:
+    source = keeping(Provider(), tmp_path)
+    source.read(ref(), replace(GRID, left_m=GRID.left_m - 30_000), bands=["B04"])
+    (old,) = source.store.entries()
+    wide = replace(GRID, width_px=width_px, height_px=width_px)
+    with ThreadPoolExecutor(1) as pool:
+        with source.store.locked(old.facts.key, wide):
+            pruning = pool.submit(source.store.prune, old)
+            sleep(0.2)
+            assert not pruning.done()
+        pruning.result()
+    assert list(source.store.entries()) == []
+    assert not old.item_path.parent.exists()

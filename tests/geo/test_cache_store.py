@@ -17,7 +17,7 @@ from pystac import Item
 
 from geo.cache import Entry, ImageStore, PruneRules, choose_to_prune
 from geo.cache.item import from_item, to_item
-from geo.cache.key import SCALING_VERSION, Place, SceneKey, as_name, baseline_order, entry_name, place_in
+from geo.cache.key import SCALING_VERSION, Place, SceneKey, as_name, baseline_order, cells_of, entry_name, place_in
 from geo.cache.raster import CLEAR, coding_of, read_bands, write_scene
 from geo.cache.store import DamagedEntryError
 from geo.grid import Grid
@@ -219,6 +219,32 @@ def test_an_item_is_read_once_as_long_as_it_stays_the_same(tmp_path: Path) -> No
     store.put(KEY, replace(scene(), platform="sentinel-2b"))
     (other,) = store.of_scene(KEY)
     assert other.facts.platform == "sentinel-2b"
+
+
+@given(
+    left_px=st.integers(-3_000, 3_000),
+    top_px=st.integers(-3_000, 3_000),
+    width_px=st.integers(1, 2_500),
+    height_px=st.integers(1, 2_500),
+    data=st.data(),
+)
+def test_whoever_may_serve_another_has_ground_in_common_with_it(
+    left_px: int, top_px: int, width_px: int, height_px: int, data: st.DataObject
+) -> None:
+    outer = replace(GRID, left_m=10.0 * left_px, top_m=10.0 * top_px, width_px=width_px, height_px=height_px)
+    column, row = data.draw(st.integers(0, width_px - 1)), data.draw(st.integers(0, height_px - 1))
+    off_m = data.draw(st.floats(-0.009, 0.009))  # less than counts
+    inner = replace(
+        outer,
+        left_m=outer.left_m + 10 * column + off_m,
+        top_m=outer.top_m - 10 * row + off_m,
+        width_px=data.draw(st.integers(1, width_px - column)),
+        height_px=data.draw(st.integers(1, height_px - row)),
+    )
+    assert place_in(inner, outer) is not None
+    assert cells_of(inner) & cells_of(outer)
+    for x_px, y_px in ((left_px, top_px - 1), (left_px + width_px - 1, top_px - height_px)):  # of two corners
+        assert f"{GRID.epsg} {x_px // 1000} {y_px // 1000}" in cells_of(outer)
 
 
 @given(row=st.integers(0, 4), column=st.integers(0, 6), data=st.data())

@@ -13,9 +13,10 @@ from affine import Affine
 
 from geo.errors import SourceError
 from geo.grid import Grid
+from geo.masks import MaskParams, clear_from_scl
 from geo.scene import Quantity
 from geo.sources.base import SceneRef
-from geo.sources.folder import FolderSource
+from geo.sources.folder import FolderOptions, FolderSource
 
 EPSG = 32634
 GRID = Grid(epsg=EPSG, left_m=300_000, top_m=6_100_020, pixel_m=10, width_px=12, height_px=12)
@@ -220,6 +221,69 @@ def test_level_1c_has_no_classes_and_what_was_recorded_is_clear(tmp_path: Path) 
     assert np.count_nonzero(~scene.is_clear) == 1
     assert source.clear_share(ref, GRID) is None
     assert (scene.processing_baseline, scene.relative_orbit) == ("05.09", 122)
+
+
+CLOUD_NAMES = ("MSK_CLDPRB_20m", "T34UCF_20170823T095559_CLD_20m", "MSK_CLDPRB_60m")
+
+
+def with_probability(folder: Path, name: str, percent: tuple[int, int] = (10, 70)) -> Path:
+    """Write a product in which `percent` are the probabilities of cloud in its south and in its north-east."""
+    root = Safe().write(folder)
+    (classes,) = root.rglob("*_SCL_20m.jp2")
+    write_jp2(classes, DN["SCL"], pixel_m=20, left_m=GRID.left_m, corners=(4, 4))
+    path = root / Safe().granule / "QI_DATA" / f"{name}.jp2"
+    write_jp2(path, percent[0], pixel_m=60 if "60m" in name else 20, left_m=GRID.left_m, corners=percent)
+    return path
+
+
+PROBABLE = FolderOptions(mask=MaskParams(cloud_probability_percent=40))
+
+
+@pytest.mark.parametrize(("name", "side_px"), [*zip(CLOUD_NAMES, (2, 2, 6), strict=True)])
+def test_a_cloud_probability_hides_what_the_classes_call_clear_where_it_is_wanted(
+    name: str, side_px: int, tmp_path: Path
+) -> None:
+    with_probability(tmp_path, name)
+    plain, clouded = FolderSource(tmp_path), FolderSource(tmp_path, PROBABLE)
+    (ref,) = plain.search(GRID.footprint_4326, **EVER)
+    assert ref.bands == ("B02", "B04", "B08", "B11", "SCL"), "it is no band"
+    assert (plain.read(ref, GRID, bands=["SCL"]).bands["SCL"] == 4).all()
+    assert plain.clear_share(ref, GRID) == 1
+    scene = clouded.read(ref, GRID, bands=["SCL"])
+    is_cloud = np.zeros(GRID.shape, dtype=bool)
+    is_cloud[:side_px, -side_px:] = True
+    np.testing.assert_array_equal(scene.bands["SCL"], np.where(is_cloud, 8, 4))
+    np.testing.assert_array_equal(scene.is_clear, clear_from_scl(scene.bands["SCL"], PROBABLE.mask))
+    assert scene.hidden_share["cloud"] == pytest.approx(is_cloud.mean())
+    assert clouded.clear_share(ref, GRID) == pytest.approx(1 - is_cloud.mean())
+
+
+def test_a_product_without_cloud_probability_is_masked_by_its_classes_and_that_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Safe().write(tmp_path)
+    plain, clouded = FolderSource(tmp_path), FolderSource(tmp_path, PROBABLE)
+    for _ in range(2):
+        (ref,) = clouded.search(GRID.footprint_4326, **EVER)
+    (told,) = [record.getMessage() for record in caplog.records if "probability" in record.message]
+    assert told.startswith(f"{tmp_path}: not every scene has a cloud probability")
+    np.testing.assert_array_equal(
+        clouded.read(ref, GRID, bands=["B04"]).is_clear, plain.read(ref, GRID, bands=["B04"]).is_clear
+    )
+
+
+def test_a_cloud_probability_that_is_damaged_or_none_costs_only_who_wants_it(tmp_path: Path) -> None:
+    path = with_probability(tmp_path, CLOUD_NAMES[0], percent=(10, 170))
+    plain, clouded = FolderSource(tmp_path), FolderSource(tmp_path, PROBABLE)
+    (ref,) = plain.search(GRID.footprint_4326, **EVER)
+    with pytest.raises(SourceError, match=f"{ref.scene_id}: a cloud probability lies between 0 and 100 per cent"):
+        clouded.read(ref, GRID, bands=["B04"])
+    path.write_bytes(path.read_bytes()[:60])
+    assert values(tmp_path, ["B04"]) == {"B04": 0.2}
+    clouded = FolderSource(tmp_path, PROBABLE)
+    (ref,) = clouded.search(GRID.footprint_4326, **EVER)
+    with pytest.raises(SourceError, match="MSK_CLDPRB_20m"):
+        clouded.read(ref, GRID, bands=["B04"])
 
 
 @pytest.mark.parametrize("order", [pytest.param(1, id="old-first"), pytest.param(-1, id="new-first")])

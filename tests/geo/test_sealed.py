@@ -34,7 +34,7 @@ def test_a_file_of_something_else_is_refused(path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="none.npz: no such file"):
+    with pytest.raises(StateError, match=r"none\.npz: no such file"):
         read_sealed(tmp_path / "none.npz", {})
 
 

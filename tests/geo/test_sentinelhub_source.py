@@ -269,6 +269,20 @@ def test_parts_of_another_processing_are_not_put_together(service: Service, acco
     assert len(service.requests_to("/process", status=200)) == len(split(GRID, max_side_px=57)) + 1
 
 
+def test_what_is_left_of_one_area_is_kept_while_another_of_the_same_product_comes(
+    service: Service, account: Path
+) -> None:
+    source = make(service, account, max_side_px=57)
+    ref, other = search(source)[0], replace(GRID, left_m=GRID.left_m + 10 * GRID.width_px)
+    service.behaviour.faults.extend([Fault(), Fault(status=400)])
+    with pytest.raises(SourceError, match="answered 400"):
+        source.read(ref, GRID, bands=BANDS)
+    source.read(ref, other, bands=BANDS)
+    source.read(ref, GRID, bands=BANDS)
+    assert len(service.requests_to("/process", status=200)) == 2 * len(split(GRID, max_side_px=57))
+    assert list((account / "parts").iterdir()) == []
+
+
 def test_near_areas_read_together_equal_each_read_alone(service: Service, account: Path) -> None:
     grids = [GRID, replace(GRID, left_m=GRID.left_m + 1500), replace(GRID, top_m=GRID.top_m - 700)]
     (group,) = merge_requests(grids, Prices(bands=3, units_per_request=1.0))

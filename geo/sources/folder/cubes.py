@@ -33,11 +33,12 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from geo.errors import SourceError
+from geo.masks import SCL
 from geo.scene import Quantity
 from geo.sources.folder.cube_pixels import opened
 from geo.sources.folder.image import RADAR, ImageFile, Told
 from geo.sources.folder.layers import S2_SCALE, CubeSlice, Layer, Numbers
-from geo.sources.folder.names import RADAR_BANDS, SCL, find_bands, find_platform, shared_name
+from geo.sources.folder.names import COMMON_NAMES, RADAR_BANDS, find_bands, find_platform, shared_name
 from geo.sources.folder.sidecar import SIDECAR_NAME, SidecarRow, Units
 from geo.sources.header import Header, footprint_4326
 
@@ -53,19 +54,6 @@ _AXES = {
 }
 _BAND_DIMS = ("band", "bands")
 _GRID_MAPPINGS = ("spatial_ref", "crs")
-_COMMON_NAMES = {
-    "coastal": "B01",
-    "blue": "B02",
-    "green": "B03",
-    "red": "B04",
-    "rededge1": "B05",
-    "rededge2": "B06",
-    "rededge3": "B07",
-    "nir": "B08",
-    "nir08": "B8A",
-    "swir16": "B11",
-    "swir22": "B12",
-}
 _RADAR_NAME = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(RADAR_BANDS)})(?![A-Za-z0-9])", re.IGNORECASE)
 _MISSION = re.compile(r"(?<![A-Za-z0-9])S([12])(?![A-Za-z0-9])", re.IGNORECASE)
 _UNITS = {
@@ -209,7 +197,7 @@ def band_of(name: str) -> str | None:
     if len(optical) == 1:
         return optical.pop()
     radar = {match.upper() for match in _RADAR_NAME.findall(name.replace("_", "-"))}
-    return radar.pop() if len(radar) == 1 else _COMMON_NAMES.get(name.lower())
+    return radar.pop() if len(radar) == 1 else COMMON_NAMES.get(name.lower())
 
 
 def _axes_of(variable: xr.DataArray, dataset: xr.Dataset) -> tuple[str, str, str] | None:

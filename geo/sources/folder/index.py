@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from geo.errors import SourceError
 from geo.scene import RGB_BANDS, Quantity
 from geo.sources.base import SceneRef
+from geo.sources.clear import CLOUD_LAYER
 from geo.sources.folder.image import LEVELS, RADAR, ImageFile
 from geo.sources.folder.layers import Layer, broken_layers
 from geo.sources.folder.names import BAND_NAMES, RADAR_BANDS, find_platform, shared_name
@@ -35,6 +36,8 @@ class FolderScene:
     quantity: Quantity
     layers: Mapping[str, tuple[Layer, ...]]
     """Band to files, the one that goes first at the front."""
+    cloud_percent: tuple[Layer, ...] = ()
+    """The files of cloud probability, in the same order."""
 
     def touches(self, shape_4326: BaseGeometry) -> bool:
         """Say whether the scene may show something of `shape_4326`: a file whose place is not known may."""
@@ -84,11 +87,10 @@ def _scene(
     quantities = {layer.numbers.quantity for layer in layers if layer.numbers}
     quantity = quantities.pop() if len(quantities) == 1 else Quantity.REFLECTANCE
     kept = [layer for layer in layers if layer.numbers is None or layer.numbers.quantity is quantity]
-    by_band = {
-        band: tuple(sorted((layer for layer in kept if layer.band == band), key=lambda layer: layer.order))
-        for band in (*BAND_NAMES, *RADAR_BANDS)
-    }
-    by_band = {band: found for band, found in by_band.items() if found}
+    ordered: dict[str, list[Layer]] = {}
+    for layer in sorted(kept, key=lambda layer: layer.order):
+        ordered.setdefault(layer.band, []).append(layer)
+    by_band = {band: tuple(ordered[band]) for band in (*BAND_NAMES, *RADAR_BANDS) if band in ordered}
     tellings = [file.told for file in files if file.told]
     ref = SceneRef(
         scene_id=_scene_id(files),
@@ -103,7 +105,7 @@ def _scene(
         relative_orbit=next((told.relative_orbit for told in tellings if told.relative_orbit is not None), None),
         cloud_share=max((told.cloud_share for told in tellings if told.cloud_share is not None), default=None),
     )
-    return FolderScene(ref=ref, quantity=quantity, layers=by_band)
+    return FolderScene(ref=ref, quantity=quantity, layers=by_band, cloud_percent=tuple(ordered.get(CLOUD_LAYER, ())))
 
 
 def _scene_id(files: Sequence[ImageFile]) -> str:

@@ -10,8 +10,9 @@ from rasterio.enums import ColorInterp
 from shapely.geometry import Polygon
 
 from geo.errors import SourceError
+from geo.masks import SCL
 from geo.scene import RGB_BANDS, Quantity
-from geo.sources.folder.names import SCL, band_id
+from geo.sources.folder.names import band_id
 from geo.sources.folder.sidecar import SIDECAR_NAME, SidecarRow, Units
 from geo.sources.header import Header, footprint_4326
 

@@ -1,15 +1,37 @@
 """What the name of a file tells: when it was taken, which bands it holds, by which satellite."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-SCL = "SCL"
+from geo.masks import SCL
+
 BAND_NAMES = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12", SCL)
 """Every band id, by wavelength, with the scene classification layer last."""
 
 RADAR_BANDS = ("VV", "VH", "HH", "HV")
 """The polarisations of radar: sent, received."""
+
+COMMON_NAMES: Mapping[str, str] = {
+    "coastal": "B01",
+    "blue": "B02",
+    "green": "B03",
+    "red": "B04",
+    "rededge1": "B05",
+    "rededge2": "B06",
+    "rededge3": "B07",
+    "rededge071": "B05",
+    "rededge075": "B06",
+    "rededge078": "B07",
+    "nir": "B08",
+    "nir08": "B8A",
+    "nir09": "B09",
+    "cirrus": "B10",
+    "swir16": "B11",
+    "swir22": "B12",
+    "scl": SCL,
+}
+"""Names that catalogues and cubes give to bands; ``rededge`` alone is three bands, so none."""
 
 DATE_FORMS = "20170216, 2017-02-16, 20170216T102101 or 2017-02-16T10-21-01"
 """The forms of a date that are understood, for messages."""

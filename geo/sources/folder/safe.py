@@ -18,11 +18,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from geo.errors import SourceError
+from geo.masks import SCL
 from geo.reflectance import Scaling, baseline_number, safe_scalings
 from geo.scene import Quantity
+from geo.sources.clear import CLOUD_LAYER
 from geo.sources.folder.image import ImageFile, Told
 from geo.sources.folder.layers import Layer, Numbers, broken_layers
-from geo.sources.folder.names import SCL, find_bands
+from geo.sources.folder.names import find_bands
 from geo.sources.header import footprint_4326, read_header
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,10 @@ logger = logging.getLogger(__name__)
 METADATA_NAMES = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
 _TILE_METADATA = "MTD_TL.xml"
 _IMAGE_SUFFIX = ".jp2"
+_CLOUD_PATTERNS = tuple(
+    f"QI_DATA/{name}_{pixel_m}m{_IMAGE_SUFFIX}" for pixel_m in (20, 60) for name in ("MSK_CLDPRB", "*_CLD")
+)
+"""Where a granule of level 2A has its cloud probability, in per cent: the better first; ``CLD`` until 2018."""
 _LIST_NAMES = ("IMAGE_FILE", "IMAGE_FILE_2A")
 _URI_NAMES = ("PRODUCT_URI", "PRODUCT_URI_2A")
 _PRODUCT_NAME = re.compile(r"(S2[A-D]_MSIL(?:1C|2A)_\d{8}T\d{6})_N\d{4}_(R\d{3}_T\w{5})_\d{8}T\d{6}")
@@ -144,7 +150,7 @@ class _Said:
 
 
 def _granules(folder: Path, said: _Said) -> dict[str, dict[str, Path]]:
-    """Return, by the granule's folder, the finest image of each band that is there."""
+    """Return, by the granule's folder, the finest image of each band that is there, and the cloud probability."""
     granules: dict[str, dict[str, Path]] = {}
     listed = [Path(*Path(text).parts) for text in said.all(*_LIST_NAMES)]
     for image in sorted(listed, key=_pixel_m):
@@ -153,6 +159,10 @@ def _granules(folder: Path, said: _Said) -> dict[str, dict[str, Path]]:
         is_inside = not image.is_absolute() and ".." not in image.parts and len(image.parts) > 1
         if len(bands) == 1 and is_inside and path.is_file():
             granules.setdefault("/".join(image.parts[:2]), {}).setdefault(bands[0], path)
+    for granule, images in granules.items():
+        clouds = (path for pattern in _CLOUD_PATTERNS for path in sorted((folder / granule).glob(pattern)))
+        if SCL in images and (cloud := next(clouds, None)):
+            images[CLOUD_LAYER] = cloud
     return granules
 
 

@@ -1,7 +1,7 @@
 """Imagery from a folder: GeoTIFF and JPEG 2000 files, Sentinel-2 products, cubes; any pixel size, any CRS."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,14 +14,13 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
 from geo.grid import Grid
-from geo.masks import MaskParams, clear_from_scl
+from geo.masks import SCL, MaskParams
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import clear_of, look_through
+from geo.sources.clear import Seen, look_through, scene_of, tell_of_missing_probability
 from geo.sources.folder.files import find_files
 from geo.sources.folder.image import Fault
 from geo.sources.folder.index import FolderScene, group_scenes
-from geo.sources.folder.names import SCL
 from geo.sources.folder.read import is_on_own_pixels, mosaic, mosaic_classes
 from geo.sources.moved import moved_grid
 from geo.sources.warp import touching
@@ -79,9 +78,12 @@ class FolderSource:
             is_then = fault.observed_on is None or first <= fault.observed_on <= last
             if is_then and (place is None or place.intersects(shape_4326)):
                 raise SourceError(fault.message)
-        return [
-            scene.ref for scene in scenes if first <= scene.ref.observed_at.date() <= last and scene.touches(shape_4326)
+        found = [
+            scene for scene in scenes if first <= scene.ref.observed_at.date() <= last and scene.touches(shape_4326)
         ]
+        if self._options.mask.cloud_probability_percent is not None and not all(map(_has_probability, found)):
+            tell_of_missing_probability(str(self._path))
+        return [scene.ref for scene in found]
 
     def read(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> Scene:
         """Return `ref` resampled onto `grid`, reading no more of the files than lies under it.
@@ -100,23 +102,8 @@ class FolderSource:
             offered = ", ".join(scene.layers)
             raise SourceError(f"{self._path}: scene {ref.scene_id} has no {', '.join(missing)}; it has {offered}")
         values = {band: mosaic(scene.layers[band], grid) for band in bands if band != SCL}
-        seen = None
-        if SCL in scene.layers:
-            seen = look_through(grid, self._options.mask, partial(mosaic_classes, scene.layers[SCL]))
-            values |= {SCL: seen.classes} if SCL in bands else {}
-        is_clear, hidden = clear_of(seen, values, grid)
-        return Scene(
-            scene_id=ref.scene_id,
-            observed_at=ref.observed_at,
-            platform=ref.platform,
-            quantity=scene.quantity,
-            grid=grid,
-            bands={band: values[band] for band in bands},
-            is_clear=is_clear,
-            processing_baseline=ref.processing_baseline,
-            relative_orbit=ref.relative_orbit,
-            hidden_share=hidden,
-        )
+        seen = self._seen(scene, grid, self._options.mask) if SCL in scene.layers else None
+        return scene_of(ref, grid, values, seen, bands=bands)
 
     def read_moved(
         self, ref: SceneRef, grid: Grid, shift_px: tuple[float, float], *, bands: Sequence[str]
@@ -129,7 +116,7 @@ class FolderSource:
         return np.stack([mosaic(scene.layers[band], beside, is_moved=True) for band in bands])
 
     def clear_share(self, ref: SceneRef, grid: Grid) -> float | None:
-        """Return the share (0-1) of `grid` that was clearly seen, from the classification layer; None without one.
+        """Return the share (0-1) of `grid` that the mask calls clear; None without a classification layer.
 
         Clouds are not grown here: the pixels of `grid` may be coarser than what they would be grown by.
 
@@ -140,7 +127,16 @@ class FolderSource:
         scene = self._scene(ref)
         if SCL not in scene.layers:
             return None
-        return float(clear_from_scl(mosaic_classes(scene.layers[SCL], grid), MaskParams(buffer_px=0)).mean())
+        return float(self._seen(scene, grid, replace(self._options.mask, buffer_px=0)).is_clear.mean())
+
+    def _seen(self, scene: FolderScene, grid: Grid, mask: MaskParams) -> Seen:
+        return look_through(
+            grid,
+            mask,
+            partial(mosaic_classes, scene.layers[SCL]),
+            partial(mosaic, scene.cloud_percent),
+            what=f"{self._path}: scene {scene.ref.scene_id}",
+        )
 
     def _index(self) -> tuple[tuple[FolderScene, ...], tuple[Fault, ...]]:
         with self._lock:
@@ -157,3 +153,8 @@ class FolderSource:
                     raise SourceError(f"{self._path}: files of scene {ref.scene_id} have changed since the search")
                 return scene
         raise SourceError(f"{self._path}: holds no scene {ref.scene_id}")
+
+
+def _has_probability(scene: FolderScene) -> bool:
+    """Say whether the classes of all tiles, if there are any, come with a cloud probability."""
+    return len(scene.cloud_percent) == len(scene.layers.get(SCL, ()))

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -58,12 +58,13 @@ class Parts:
         """Say whether `get` would ask nobody; damage that only reading would show is not looked for."""
         return self._path(name, part).exists()
 
-    def forget(self, name: str) -> None:
-        """Remove the parts of a whole that is there, and those that nobody came back for."""
+    def forget(self, name: str, parts: Iterable[Grid]) -> None:
+        """Remove the `parts` of a whole that is there, and all that nobody came back for."""
+        going = {self._path(name, part) for part in parts}
         before = time.time() - _FORGOTTEN_AFTER_S
         with suppress(OSError):  # another process may be at it, and nothing hangs on it
             for path in [*self._folder.glob("*.npy"), *self._folder.glob(".*.tmp-*")]:
-                if path.name.startswith(f"{name}-") or path.stat().st_mtime < before:
+                if path in going or path.stat().st_mtime < before:
                     path.unlink(missing_ok=True)
 
     def _path(self, name: str, part: Grid) -> Path:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.cost import OPTICAL_16_BIT, RADAR_TERRAIN_CORRECTED, Processing
+from geo.masks import SCL
 from geo.scene import Quantity
 from geo.sources.sentinelhub.options import CollectionId, SentinelHubOptions
 
 MASK = "dataMask"
-SCL = "SCL"
 CLOUD_PERCENT: Mapping[str, float] = {"CLD": 1.0, "CLP": 100 / 255}
 """Layers that tell how probably it is cloud, and how many per cent one step of their numbers is: ``CLD``, by Sen2Cor,
 is asked for in per cent; ``CLP``, by s2cloudless, comes as a byte of which 255 is certainty (and 0 also where it was

@@ -14,9 +14,10 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import QuotaExceededError, SourceError
 from geo.grid import Grid
+from geo.masks import SCL
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import Seen, clear_of, look_through
+from geo.sources.clear import Seen, look_through, scene_of
 from geo.sources.ledger import Ledger
 from geo.sources.limits import RateLimiter
 from geo.sources.sentinelhub.credentials import Credentials
@@ -26,7 +27,7 @@ from geo.sources.sentinelhub.options import SentinelHubOptions
 from geo.sources.sentinelhub.parts import Parts, name_of
 from geo.sources.sentinelhub.products import Item, looks_of, parse_item, ref_of, window_of
 from geo.sources.sentinelhub.raster import Numbers, stitched
-from geo.sources.sentinelhub.recipe import CLOUD_PERCENT, SCL, recipe_for, values_of
+from geo.sources.sentinelhub.recipe import CLOUD_PERCENT, recipe_for, values_of
 from geo.sources.sentinelhub.tiles import offset_px, split
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class SentinelHubSource:
             name = self._name_of_parts(ref, wanted.layers)
             come = [(part, self._parts.get(name, part, partial(client.pixels, wanted, part))) for part in parts]
         whole = stitched(come, grid)
-        self._parts.forget(name)
+        self._parts.forget(name, parts)
         return whole
 
     def _name_of_parts(self, ref: SceneRef, layers: Sequence[str]) -> str:
@@ -203,21 +204,7 @@ class SentinelHubSource:
     def _scene(self, ref: SceneRef, grid: Grid, bands: Sequence[str], *, numbers: Numbers) -> Scene:
         values = values_of(self._recipe, self._recipe.layers(bands), numbers)
         seen = self._seen(ref, values, grid) if SCL in values else None
-        is_clear, hidden_share = clear_of(seen, values, grid)
-        if seen is not None:
-            values[SCL] = seen.classes
-        return Scene(
-            scene_id=ref.scene_id,
-            observed_at=ref.observed_at,
-            platform=ref.platform,
-            quantity=self._recipe.quantity,
-            grid=grid,
-            bands={band: values[band] for band in bands},
-            is_clear=is_clear,
-            processing_baseline=ref.processing_baseline,
-            relative_orbit=ref.relative_orbit,
-            hidden_share=hidden_share,
-        )
+        return scene_of(ref, grid, values, seen, bands=bands)
 
     def _seen(self, ref: SceneRef, values: Mapping[str, NDArray[np.float32]], grid: Grid) -> Seen:
         """Return what the classes say, and the cloud probability where it was asked for.
@@ -232,10 +219,7 @@ class SentinelHubSource:
             return np.pad(values[name], rim, constant_values=np.nan)
 
         clouds = [partial(around, name) for name in values if name in CLOUD_PERCENT]
-        try:
-            return look_through(grid, self._options.mask, partial(around, SCL), *clouds)
-        except ValueError as error:
-            raise SourceError(f"{ref.scene_id}: {error}") from error
+        return look_through(grid, self._options.mask, partial(around, SCL), *clouds, what=ref.scene_id)
 
     def _asked(self) -> "Client":
         """Return what speaks to the service, made when it is first needed."""

@@ -7,35 +7,17 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from geo.masks import SCL
 from geo.reflectance import Scaling
-from geo.sources.folder.names import BAND_NAMES, SCL, band_id
+from geo.sources.clear import CLOUD_LAYER
+from geo.sources.folder.names import BAND_NAMES, COMMON_NAMES, RADAR_BANDS, band_id
 
-RADAR_BANDS = ("VV", "VH", "HH", "HV")
 ALL_BANDS = (*BAND_NAMES, *RADAR_BANDS)
 VISIBLE = ("B02", "B03", "B04")
 
-NAMES: Mapping[str, str] = {
-    "coastal": "B01",
-    "blue": "B02",
-    "green": "B03",
-    "red": "B04",
-    "rededge1": "B05",
-    "rededge2": "B06",
-    "rededge3": "B07",
-    "rededge071": "B05",
-    "rededge075": "B06",
-    "rededge078": "B07",
-    "nir": "B08",
-    "nir08": "B8A",
-    "nir09": "B09",
-    "cirrus": "B10",
-    "swir16": "B11",
-    "swir22": "B12",
-    "scl": SCL,
-}
-"""Names of assets and common names of bands; ``rededge`` alone is three bands, so none."""
-
 _ID = re.compile(r"(B(?:8A|0?[1-9]|1[0-2])|SCL)(?:[_-](\d\d)m)?", re.IGNORECASE)
+_CLOUD = re.compile(r"(?:cloud|cloud[-_]probability|cld|msk[-_]cldprb)(?:[-_](\d\d)m)?", re.IGNORECASE)
+"""Keys of the cloud probability that Sen2Cor gives; what s2cloudless gives goes by other names and other units."""
 _NO_BAND = frozenset({"thumbnail", "overview", "visual", "metadata"})
 _ORIGINAL = "-jp2"
 """Earth Search lists the product's own files beside its copies: not open to everybody, and their offset is another."""
@@ -65,7 +47,10 @@ class BandAsset:
 
 
 def band_assets(assets: Mapping[str, Mapping[str, Any]], *, is_radar: bool) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """Return which asset is which band: band to key and asset, GeoTIFF before JPEG 2000, fine pixels before coarse."""
+    """Return which asset is which band: band to key and asset, GeoTIFF before JPEG 2000, fine pixels before coarse.
+
+    The cloud probability (`CLOUD_LAYER`) comes beside the classes that it refines, never alone.
+    """
     found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for key, asset in assets.items():
         if not _is_image(key, asset):
@@ -73,7 +58,8 @@ def band_assets(assets: Mapping[str, Mapping[str, Any]], *, is_radar: bool) -> d
         band = _radar_band(key) if is_radar else _band(key, asset)
         if band is not None:
             found.setdefault(band, []).append((key, asset))
-    return {band: min(found[band], key=_preference) for band in ALL_BANDS if band in found}
+    names = (*ALL_BANDS, CLOUD_LAYER) if SCL in found else ALL_BANDS
+    return {band: min(found[band], key=_preference) for band in names if band in found}
 
 
 def _is_image(key: str, asset: Mapping[str, Any]) -> bool:
@@ -89,12 +75,14 @@ def _is_image(key: str, asset: Mapping[str, Any]) -> bool:
 
 def _band(key: str, asset: Mapping[str, Any]) -> str | None:
     """Return the band by the asset's key, then by its band's name, then by its band's common name."""
+    if _CLOUD.fullmatch(key):
+        return CLOUD_LAYER
     for name in (key, *_said_names(asset)):
         match = _ID.fullmatch(name)
         if match:
             return band_id(match.group(1))
-        if name.lower() in NAMES:
-            return NAMES[name.lower()]
+        if name.lower() in COMMON_NAMES:
+            return COMMON_NAMES[name.lower()]
     return None
 
 
@@ -115,8 +103,9 @@ def _preference(found: tuple[str, Mapping[str, Any]]) -> tuple[bool, float, str]
 
 
 def _pixel_m(key: str, asset: Mapping[str, Any]) -> float:
-    match = _ID.fullmatch(key)
-    if match and match.group(2):
-        return float(match.group(2))
+    match = _ID.fullmatch(key) or _CLOUD.fullmatch(key)
+    size = match[match.re.groups] if match else None
+    if size:
+        return float(size)
     transform = asset.get("proj:transform") or ()
     return float(asset.get("gsd") or (transform[0] if transform else _UNKNOWN_PIXEL_M))

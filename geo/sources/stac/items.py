@@ -12,9 +12,10 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
+from geo.masks import SCL
 from geo.reflectance import Scaling, baseline_of, is_doubtful, stac_scaling, stated
 from geo.scene import Quantity
-from geo.sources.folder.names import SCL
+from geo.sources.clear import CLOUD_LAYER
 from geo.sources.stac.assets import BandAsset, band_assets
 
 MARGIN_DEG = 0.005
@@ -26,6 +27,8 @@ _PRODUCT = re.compile(r"(S2[A-D]_MSIL[12][AC]_\d{8}T\d{6})_(?:N\d{4}_)?(R\d{3}_T
 """The name of a product; its baseline and the time of processing change when it is processed again."""
 _TILE = re.compile(r"(?:MGRS-|T)?(\d{1,2}[A-Z]{3})")
 _ORBIT = re.compile(r"_R(\d{3})_")
+_PERCENT = Scaling(scale=1.0, offset=0.0, nodata=0.0)
+"""Whole per cent; 0 stands beyond the edge too, and nobody need tell it from no cloud."""
 _CHECKSUMS = ("file:checksum", "checksum:multihash", "file:size")
 _VERSIONS = ("updated", "s2:generation_time", "processing:datetime", "created")
 
@@ -136,6 +139,8 @@ def _bands(
         scaling: Scaling | None = None
         if is_radar:
             scaling = _radar_scaling(document, key, asset)
+        elif band == CLOUD_LAYER:
+            scaling = _PERCENT
         elif band != SCL:
             scaling = _scaling(asset, properties, baseline=baseline, is_msi=is_msi)
         bands[band] = BandAsset(

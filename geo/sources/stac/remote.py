@@ -29,6 +29,7 @@ from rasterio.errors import RasterioError
 from geo.errors import SourceError
 from geo.grid import Grid
 from geo.reflectance import Scaling, contradicts, tag_scaling, to_reflectance
+from geo.sources.clear import CLOUD_LAYER
 from geo.sources.header import ENVIRONMENT, Header, header_of, reason
 from geo.sources.placing import Placing
 from geo.sources.stac.assets import VISIBLE, BandAsset
@@ -65,7 +66,8 @@ class Reader:
     def read(self, asset: BandAsset, grid: Grid, *, is_moved: bool = False) -> NDArray[np.float32]:
         """Return `asset` on `grid`, shape (y, x): reflectance or gamma0; NaN where nothing was recorded.
 
-        It is resampled as what is to be moved, if it is (`geo.sources.moved`).
+        It is resampled as what is to be moved, if it is (`geo.sources.moved`). A cloud probability comes in per cent,
+        from the nearest pixels, as the classes that it refines.
 
         Raises:
             SourceUnavailableError: The server does not deliver the file for now.
@@ -109,7 +111,7 @@ class Reader:
     def _measured(self, asset: BandAsset, grid: Grid, *, is_moved: bool) -> NDArray[np.float32]:
         with self._opened(asset) as (dataset, header, crs):
             scaling = self._scaling(asset, header)
-            sampling = Sampling.of(header, crs, grid, is_measured=True, is_moved=is_moved)
+            sampling = Sampling.of(header, crs, grid, is_measured=asset.band != CLOUD_LAYER, is_moved=is_moved)
             with _smaller(dataset, sampling) as chosen:
                 values = onto_grid(chosen, 1, grid, nodata=scaling.nodata, kind=sampling.kind)
         to_reflectance(values, replace(scaling, nodata=np.nan), out=values)

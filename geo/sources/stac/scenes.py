@@ -24,7 +24,7 @@ class StacScene:
 
     def layers(self, band: str, *, epsg: int) -> tuple[BandAsset, ...]:
         """Return the files of `band`; those whose pixels need not be warped onto a grid in `epsg` come first."""
-        found = [item.bands[band] for item in self.items]
+        found = [item.bands[band] for item in self.items if band in item.bands]
         return tuple(sorted(found, key=lambda asset: (asset.epsg != epsg, asset.item_id)))
 
 

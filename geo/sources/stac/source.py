@@ -20,10 +20,10 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.errors import SourceError
 from geo.grid import Grid
+from geo.masks import SCL
 from geo.scene import Scene
 from geo.sources.base import SceneRef
-from geo.sources.clear import Seen, clear_of, look_through
-from geo.sources.folder.names import SCL
+from geo.sources.clear import CLOUD_LAYER, Seen, look_through, scene_of, tell_of_missing_probability
 from geo.sources.moved import moved_grid
 from geo.sources.stac.items import StacItem, read_item
 from geo.sources.stac.options import StacOptions
@@ -102,6 +102,8 @@ class StacSource:
                 self._options.place,
                 doubtful,
             )
+        if self._options.mask.cloud_probability_percent is not None and not all(map(_has_probability, scenes)):
+            tell_of_missing_probability(self._options.place)
         with self._lock:
             self._known |= {scene.ref.scene_id: scene for scene in scenes}
         return [scene.ref for scene in scenes]
@@ -128,20 +130,7 @@ class StacSource:
             )
         measured = [band for band in bands if band != SCL]
         seen, values = self._pixels(scene, grid, measured)
-        values |= {SCL: seen.classes} if seen is not None and SCL in bands else {}
-        is_clear, hidden = clear_of(seen, values, grid)
-        return Scene(
-            scene_id=ref.scene_id,
-            observed_at=ref.observed_at,
-            platform=ref.platform,
-            quantity=ref.quantity,
-            grid=grid,
-            bands={band: values[band] for band in bands},
-            is_clear=is_clear,
-            processing_baseline=ref.processing_baseline,
-            relative_orbit=ref.relative_orbit,
-            hidden_share=hidden,
-        )
+        return scene_of(ref, grid, values, seen, bands=bands)
 
     def read_moved(
         self, ref: SceneRef, grid: Grid, shift_px: tuple[float, float], *, bands: Sequence[str]
@@ -230,7 +219,13 @@ class StacSource:
                 future.cancel()  # what failed needs no more of the others
 
     def _seen(self, scene: StacScene, grid: Grid) -> Seen:
-        return look_through(grid, self._options.mask, partial(self._classes, scene))
+        return look_through(
+            grid,
+            self._options.mask,
+            partial(self._classes, scene),
+            partial(self._band, scene, CLOUD_LAYER),
+            what=f"{self._options.place}: scene {scene.ref.scene_id}",
+        )
 
     def _classes(self, scene: StacScene, grid: Grid) -> NDArray[np.uint8]:
         layers = scene.layers(SCL, epsg=grid.epsg)
@@ -239,6 +234,11 @@ class StacSource:
     def _band(self, scene: StacScene, band: str, grid: Grid, *, is_moved: bool = False) -> NDArray[np.float32]:
         layers, read = scene.layers(band, epsg=grid.epsg), partial(self._reader.read, is_moved=is_moved)
         return first_recorded(layers, grid, lambda asset: read(asset, grid), nothing=np.float32(np.nan))
+
+
+def _has_probability(scene: StacScene) -> bool:
+    """Say whether the classes of all tiles, if there are any, come with a cloud probability."""
+    return SCL not in scene.ref.bands or all(CLOUD_LAYER in item.bands for item in scene.items)
 
 
 @contextmanager

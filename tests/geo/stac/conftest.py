@@ -29,8 +29,11 @@ SIDE_PX = 512
 """A tile has 512 x 512 pixels of 10 m."""
 STEP_PX = 448
 """Tiles overlap by 64 pixels."""
-PIXEL_M = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B11": 20, "SCL": 20}
-NAMES = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B11": "swir16", "SCL": "scl"}
+PIXEL_M = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B11": 20, "SCL": 20, "CLD": 20}
+NAMES = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B11": "swir16", "SCL": "scl", "CLD": "cloud"}
+USUAL = tuple(band for band in PIXEL_M if band != "CLD")
+"""What a tile has where a test says nothing else."""
+MASKS = ("SCL", "CLD")
 COLLECTION = "sentinel-2-l2a"
 
 
@@ -71,14 +74,14 @@ class World:
         raster: Mapping[str, Any] | None = None,
         properties: Mapping[str, Any] | None = None,
         added_dn: int = 0,
-        bands: Sequence[str] = tuple(PIXEL_M),
+        bands: Sequence[str] = USUAL,
     ) -> dict[str, Any]:
         """Write the files of a tile, `column` tiles east of the first, and list it in the catalogue."""
         assets = {}
         for band in bands:
             name = NAMES[band] if layout == "names" else band
             href = self.write(f"{item_id}/{band}.tif", tile(band, column, added_dn=added_dn), band, column)
-            said = {"raster:bands": [dict(raster)]} if raster is not None and band != "SCL" else {}
+            said = {"raster:bands": [dict(raster)]} if raster is not None and band not in MASKS else {}
             assets[name] = {"href": href, "type": "image/tiff; application=geotiff; profile=cloud-optimized", **said}
         outline = reproject(box(*tile_grid(column).bounds_m), from_epsg=EPSG, to_epsg=4326)
         item = {
@@ -118,7 +121,7 @@ class World:
             "nodata": 0,
             "blocksize": 128,
             "compress": "DEFLATE",
-            "overview_resampling": "average" if band != "SCL" else "nearest",
+            "overview_resampling": "average" if band not in MASKS else "nearest",
         }
         with rasterio.open(path, "w", **profile) as file:
             file.write(values, 1)
@@ -168,6 +171,10 @@ def tile(band: str, column: int, *, added_dn: int = 0) -> NDArray[Any]:
         classes = np.full((side, side), 5, np.uint8)
         classes[:, (x > 200) & (x < 240)] = 9
         return classes
+    if band == "CLD":
+        percent = np.full((side, side), 10, np.uint8)
+        percent[:, (x > 220) & (x < 280)] = 70
+        return percent
     order = sorted(PIXEL_M).index(band)
     grain = (x[None, :].astype(int) * 7919 + y[:, None].astype(int) * 104_729 + order * 31) % 97
     ground = 2000 + 300 * order + 400 * np.sin(x / 37)[None, :] + 300 * np.cos(y / 23)[:, None] + grain
@@ -203,13 +210,26 @@ def make_tile() -> Callable[..., NDArray[Any]]:
     return tile
 
 
+_PORTS: set[int] = set()
+
+
+def server_on_new_port(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """Return a server on a port that none had before: GDAL remembers what it was refused for as long as it runs."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    while server.server_address[1] in _PORTS:
+        server.server_close()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    _PORTS.add(server.server_address[1])
+    server.daemon_threads = True
+    return server
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Serve an empty catalogue."""
     made = World(root=tmp_path / "served")
     made.root.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("HandlerOfOne", (Handler,), {"world": made}))
-    server.daemon_threads = True
+    server = server_on_new_port(type("HandlerOfOne", (Handler,), {"world": made}))
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

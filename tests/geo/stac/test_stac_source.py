@@ -13,7 +13,9 @@ import rasterio
 from numpy.typing import NDArray
 from shapely.geometry import Polygon, box
 
+from geo.errors import SourceError
 from geo.grid import Grid
+from geo.masks import MaskParams, clear_from_scl
 from geo.scene import Quantity, Stack
 
 if TYPE_CHECKING:
@@ -125,6 +127,70 @@ def test_clouds_hide_and_say_so(world: "World", make_grid: MakeGrid) -> None:
     assert sum(scene.hidden_share.values()) == pytest.approx(1 - scene.is_clear.mean())
     hidden = ~scene.is_clear[0]
     assert (hidden == [10 - 2 <= column < 50 + 2 for column in range(80)]).all()
+
+
+# --- cloud probability ---------------------------------------------------------------------------
+
+PROBABLE = MaskParams(cloud_probability_percent=40)
+
+
+@pytest.mark.parametrize("key", ["cloud", "CLD_20m", "cloud-probability", "MSK_CLDPRB_20m"])
+def test_a_cloud_probability_hides_what_the_classes_call_clear_where_it_is_wanted(
+    world: "World", make_grid: MakeGrid, make_tile: MakeTile, key: str
+) -> None:
+    assets = world.add("S2A_1", bands=("B04", "SCL", "CLD"))["assets"]
+    assets[key] = assets.pop("cloud")
+    on = make_grid(column=190, side_px=100)
+    plain, clouded = world.source(), world.source(mask=PROBABLE)
+    (ref,) = plain.search(on.footprint_4326, **EVER)
+    assert ref.bands == ("B04", "SCL"), "it is no band"
+    without = plain.read(ref, on, bands=("B04", "SCL"))
+    assert world.requests("CLD.tif") == []
+    (ref,) = clouded.search(on.footprint_4326, **EVER)
+    scene = clouded.read(ref, on, bands=("B04", "SCL"))
+    percent = make_tile("CLD", 0)[:50, 95:145].repeat(2, axis=0).repeat(2, axis=1)
+    assert 0 < (without.bands["SCL"][percent == 70] == 5).mean() < 1
+    expected = np.where((percent >= 40) & (without.bands["SCL"] == 5), 8, without.bands["SCL"])
+    np.testing.assert_array_equal(scene.bands["SCL"], expected)
+    np.testing.assert_array_equal(scene.is_clear, clear_from_scl(expected, PROBABLE))
+    assert scene.hidden_share["cloud"] == pytest.approx((expected >= 8).mean())
+    assert sum(scene.hidden_share.values()) == pytest.approx(1 - scene.is_clear.mean())
+
+
+def test_tiles_without_cloud_probability_are_masked_by_their_classes_and_that_is_said_once(
+    world: "World", make_grid: MakeGrid, caplog: pytest.LogCaptureFixture
+) -> None:
+    datatake = {"s2:datatake_id": "GS2A_20210610T051651_031152_N03.00"}
+    world.add("tile0", properties=datatake, bands=("B04", "SCL"))
+    world.add("tile1", properties=datatake, bands=("B04", "SCL", "CLD"), column=1)
+    source, on = world.source(mask=PROBABLE), make_grid(column=190, side_px=100)
+    for _ in range(2):
+        (ref,) = source.search(on.footprint_4326, **EVER)
+    (told,) = [record.getMessage() for record in caplog.records if "probability" in record.message]
+    assert told.startswith(f"{world.url}: not every scene has a cloud probability")
+    scene = source.read(ref, on, bands=("B04", "SCL"))
+    assert set(np.unique(scene.bands["SCL"])) == {5, 9}
+    np.testing.assert_array_equal(scene.is_clear, clear_from_scl(scene.bands["SCL"], PROBABLE))
+
+
+def test_a_cloud_probability_beyond_certainty_is_an_error_that_names_the_scene(
+    world: "World", make_grid: MakeGrid, make_tile: MakeTile
+) -> None:
+    world.add("S2A_1", bands=("B04", "SCL", "CLD"))
+    world.write("S2A_1/CLD.tif", make_tile("CLD", 0) * 3, "CLD")
+    source, on = world.source(mask=PROBABLE), make_grid(column=190, side_px=100)
+    (ref,) = source.search(on.footprint_4326, **EVER)
+    with pytest.raises(SourceError, match=r"scene S2A_1: a cloud probability lies between 0 and 100 per cent; got 210"):
+        source.read(ref, on, bands=("B04",))
+
+
+def test_a_cloud_probability_without_classes_serves_nothing(world: "World", make_grid: MakeGrid) -> None:
+    world.add("S2A_1", bands=("B04", "CLD"))
+    source, on = world.source(mask=PROBABLE), make_grid(column=190, side_px=100)
+    (ref,) = source.search(on.footprint_4326, **EVER)
+    assert ref.bands == ("B04",)
+    assert source.read(ref, on, bands=("B04",)).is_clear.all()
+    assert world.requests("CLD.tif") == []
 
 
 @pytest.mark.parametrize("bands", [("B04",), ("B04", "SCL"), ("SCL",)], ids="-".join)
