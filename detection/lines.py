@@ -12,7 +12,6 @@ from math import radians, tan
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 from shapely.geometry import LinearRing, LineString
 
@@ -99,13 +98,49 @@ def offsets(reach_m: float, step_m: float) -> Values:
     return (np.arange(-steps, steps + 1) * step_m).astype(np.float32)
 
 
-def profiles(image: Values, grid: Grid, line: Line, across_m: Values) -> Values:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Places:
+    """Where profiles are taken, between which pixels: made once for all images of a grid."""
+
+    index: NDArray[np.intp]
+    """Of the pixel above and left, in the flattened image, shape (place, offset)."""
+    right: Values
+    """How far right of that pixel's middle, 0 to 1, shape (place, offset)."""
+    down: Values
+    is_outside: NDArray[np.bool_]
+    width_px: int
+
+    @classmethod
+    def of(cls, grid: Grid, line: Line, across_m: Values) -> "Places":
+        """Return them for profiles of `line`, at `across_m` (from `offsets`) of each of its places."""
+        points = line.place_m[:, None] + line.outwards[:, None] * across_m[None, :, None]
+        rows = (grid.top_m - points[..., 1]) / grid.pixel_m - 0.5
+        columns = (points[..., 0] - grid.left_m) / grid.pixel_m - 0.5
+        row = np.clip(np.floor(rows), 0, max(grid.height_px - 2, 0)).astype(np.intp)
+        column = np.clip(np.floor(columns), 0, max(grid.width_px - 2, 0)).astype(np.intp)
+        is_outside = (rows < 0) | (columns < 0) | (rows > grid.height_px - 1) | (columns > grid.width_px - 1)
+        return cls(
+            index=row * grid.width_px + column,
+            right=np.where(is_outside, 0, columns - column).astype(np.float32),
+            down=np.where(is_outside, 0, rows - row).astype(np.float32),
+            is_outside=is_outside,
+            width_px=grid.width_px,
+        )
+
+
+def profiles(image: Values, places: Places) -> Values:
     """Return the profiles of one band, shape (place, offset), interpolated linearly; NaN where not seen."""
-    points = line.place_m[:, None] + line.outwards[:, None] * across_m[None, :, None]
-    rows = (grid.top_m - points[..., 1]) / grid.pixel_m - 0.5
-    columns = (points[..., 0] - grid.left_m) / grid.pixel_m - 0.5
-    found: Values = map_coordinates(image, [rows, columns], order=1, mode="constant", cval=np.nan)
-    return found
+    flat = np.pad(image.ravel(), (0, places.width_px + 1), constant_values=np.nan)
+    is_one_row = image.shape[0] == 1
+    below = 0 if is_one_row else places.width_px
+    aside = 0 if places.width_px == 1 else 1
+    upper = flat[places.index]
+    upper += places.right * (flat[places.index + aside] - upper)
+    lower = flat[places.index + below]
+    lower += places.right * (flat[places.index + below + aside] - lower)
+    upper += places.down * (lower - upper)
+    upper[places.is_outside] = np.nan
+    return upper
 
 
 def filters(wall: WallShape, sun: Sun, across_m: Values, *, pixel_m: float) -> Values:
@@ -134,29 +169,36 @@ class Search:
     """The line is looked for so many steps of `across_m` outwards of its place."""
 
 
-def contrasts(image: Values, grid: Grid, line: Line, sun: Sun, search: Search) -> Values:
-    """Return the contrast of the wall in one band for each arc, shape (shift, arc); NaN where too little was seen.
+def contrasts(images: Values, grid: Grid, line: Line, suns: Sequence[Sun], search: Search) -> Values:
+    """Return the contrast of the wall for each arc, shape (time, shift, arc); NaN where too little was seen.
 
     Args:
-        image: One band, shape (y, x).
+        images: One band on each date, shape (time, y, x).
         grid: What it lies on.
         line: Where the wall is looked for.
-        sun: Where it stood.
+        suns: Where it stood on each date.
         search: What is looked for.
 
     """
     margin = max(abs(shift) for shift in search.shifts)
     inner = search.across_m[margin : len(search.across_m) - margin]
+    places = Places.of(grid, line, search.across_m)
+    result = np.empty((len(images), len(search.shifts), line.arcs), dtype=np.float32)
+    for date, (image, sun) in enumerate(zip(images, suns, strict=True)):
+        weights = filters(search.wall, sun, inner, pixel_m=grid.pixel_m)[_side_rows(line, sun)]
+        found = profiles(image, places)
+        for index, shift in enumerate(search.shifts):
+            window = found[:, margin + shift : margin + shift + len(inner)]
+            result[date, index] = _arc_means(np.einsum("po,po->p", window, weights), line)
+    return result
+
+
+def _side_rows(line: Line, sun: Sun) -> NDArray[np.intp]:
+    """Return which row of `filters` belongs to each place."""
     away = radians(sun.azimuth_deg + 180)
     side = line.outwards @ np.array([np.sin(away), np.cos(away)])
-    rows = np.rint((side + 1) / 2 * (_SIDES - 1)).astype(np.intp)
-    weights = filters(search.wall, sun, inner, pixel_m=grid.pixel_m)[rows]
-    found = profiles(image, grid, line, search.across_m)
-    result = np.empty((len(search.shifts), line.arcs), dtype=np.float32)
-    for index, shift in enumerate(search.shifts):
-        window = found[:, margin + shift : margin + shift + len(inner)]
-        result[index] = _arc_means((window * weights).sum(axis=1), line)
-    return result
+    rows: NDArray[np.intp] = np.rint((side + 1) / 2 * (_SIDES - 1)).astype(np.intp)
+    return rows
 
 
 def _arc_means(values: Values, line: Line) -> Values:

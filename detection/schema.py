@@ -218,7 +218,7 @@ def check_detections(frame: gpd.GeoDataFrame) -> None:
 
 
 def _rows(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of `frame` with None for what is missing in a text column, or in a table of an earlier version."""
+    """Return the rows of `frame`, None for what is missing in a text column or in a table of an earlier version."""
     optional = [name for name, kind in columns.items() if kind.endswith("?") and name not in frame.columns]
     frame = frame.assign(**dict.fromkeys(optional))
     texts = [name for name, kind in columns.items() if _DTYPES[kind.rstrip("?")] == "object"]

@@ -44,10 +44,8 @@ def series_of(stack: Stack, copies: Copies, params: PerimeterParams) -> Series:
         shifts=range(-reach, reach + 1),
     )
     combined = np.einsum("b,tbyx->tyx", _band_weights(stack, copies, suns, params), stack.values)
-    measured = [
-        contrasts(image, stack.grid, copies.line, sun, search) for image, sun in zip(combined, suns, strict=True)
-    ]
-    found = np.stack(measured).reshape(len(suns), len(search.shifts), copies.count, -1)
+    measured = contrasts(combined.astype(np.float32), stack.grid, copies.line, suns, search)
+    found = measured.reshape(len(suns), len(search.shifts), copies.count, -1)
     best = _clearest_shift(found)
     contrast = np.take_along_axis(found, best[None, None], axis=1)[:, 0]
     contrast[:, 1:] = np.where(copies.is_free[1:], contrast[:, 1:], np.nan)
@@ -98,12 +96,8 @@ def _steps_of_bands(stack: Stack, copies: Copies, suns: Sequence[Sun], params: P
         place_m=copies.line.place_m[is_pilot], outwards=copies.line.outwards[is_pilot], arc=copies.line.arc[is_pilot]
     )
     search = Search(wall=params.wall, across_m=offsets(params.reach_m, stack.grid.pixel_m / 2))
-    found = np.stack(
-        [
-            [contrasts(layer, stack.grid, pilot, sun, search)[0, arcs:] for layer in image]
-            for image, sun in zip(stack.values, suns, strict=True)
-        ]
-    )
+    bands = stack.values.swapaxes(0, 1)
+    found = np.stack([contrasts(band, stack.grid, pilot, suns, search)[:, 0, arcs:] for band in bands], axis=1)
     steps = np.diff(found, axis=0).transpose(0, 2, 1).reshape(-1, found.shape[1])
     return np.asarray(steps[np.isfinite(steps).all(axis=1)], dtype=np.float32)
 

@@ -76,17 +76,18 @@ def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
     kind = "gain" if p["gain"] < p["loss"] else "loss"
     at = best[kind]
     present = (_present_p(scan.before[at], arc), _present_p(scan.after[at], arc))
-    state, reason = _state(kind, p[kind], present, params)
+    change_p = float(np.minimum(1.0, 2 * p[kind]))  # the rarer of two was taken; NaN stays
+    state, reason = _state(kind, change_p, present, params)
     later = evidence.days[scan.last_compared[at] + 1 :]
     if state is ArcState.PRESENT and len(later) >= params.min_looks:
         state, reason = ArcState.CANNOT_TELL, f"from {later[0]} on, looks are of a season that was not seen before"
     changed = when(course[kind], scan.cuts, evidence.days) if state in CHANGES else (None, None)
-    critical = tails["loss"].critical(params.change_p)
+    critical = tails["loss"].critical(params.change_p / 2)
     return Arc(
         line_m=evidence.line.arc_line(arc),
         state=state,
         reason=reason,
-        change_p=p[kind],
+        change_p=change_p,
         present_before_p=present[0],
         present_after_p=present[1],
         contrast_before=float(scan.before[at, 0, arc]),

@@ -51,8 +51,8 @@ ALIASES: Mapping[str, str] = {
     "last_clear_look": "Last clear look",
     "observed_share": "Share seen clearly often enough (0-1)",
     "median_clear_looks": "Clear looks of the middle pixel",
-    "detectable_area_m2": "Smallest change that would have been found (m²)",
-    "detectable_contrast": "… if its contrast was at least",
+    "detectable_area_m2": "Smallest new building found four times in five (m²)",
+    "detectable_contrast": "Smallest contrast that would have been found",
     "position_error_m": "Position error (m)",
 }
 """Column to the name that a reader sees in QGIS."""

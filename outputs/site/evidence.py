@@ -65,8 +65,21 @@ def evidence_of(text: str) -> Evidence:
     return Evidence(
         features=_features(_mapping(content.get("features"))),
         growth=_growth(content.get("growth")),
-        note=str(content.get("note") or ""),
+        note=" ".join(filter(None, (str(content.get("note") or ""), _placebo_words(_mapping(content.get("placebo")))))),
     )
+
+
+def _placebo_words(placebo: Mapping[str, Any]) -> str:
+    """Say how often nothing at all looks like this."""
+    rate, p = _number(placebo.get("false_alerts_per_site_year")), _number(placebo.get("p"))
+    if rate is None:
+        return ""
+    often = f"A quiet square kilometre raises evidence as strong about {rate:.2g} times a year."
+    count = int((_number(placebo.get("placebos_in_space")) or 0) + (_number(placebo.get("placebos_in_time")) or 0))
+    if p is None or not count:
+        return often
+    as_high = round(p * (1 + count)) - 1
+    return f"{often} Of {count} other places and times here, {as_high} score as high."
 
 
 def not_seen_of(text: str) -> tuple[str, ...]:

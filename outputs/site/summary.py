@@ -231,7 +231,7 @@ def _coverage_view(row: Mapping[str, Any], area_name: str) -> CoverageView:
     return CoverageView(
         area_name=area_name,
         outcome=words(OUTCOME_WORDS, row["outcome"]),
-        meaning=words(OUTCOME_MEANINGS, row["outcome"]),
+        meaning=_meaning(row),
         is_unseen=row["outcome"] in UNSEEN_OUTCOMES,
         period=f"{_day(row['period_start'])} to {_day(row['period_end'])}" if has_period else "none",
         looks=f"{row['clear_looks']} of {row['looks']}",
@@ -258,11 +258,27 @@ def _untold(area_name: str, *, has_failed: bool) -> CoverageView:
 
 
 def _detectable_words(row: Mapping[str, Any]) -> str:
-    if pd.isna(row["detectable_area_m2"]):
-        return "not known"
-    size = size_words(row["detectable_area_m2"])
-    contrast = row["detectable_contrast"]
-    return size if pd.isna(contrast) else f"{size}, if its brightness changes by at least {contrast:.3g}"
+    """Say how small a new building would have been found, and how faint a change."""
+    if row["outcome"] in UNSEEN_OUTCOMES:
+        return "none: not seen well enough"
+    area_m2, contrast = row["detectable_area_m2"], row["detectable_contrast"]
+    size = (
+        "no size would have been found four times in five"
+        if pd.isna(area_m2)
+        else f"{size_words(area_m2)}, four times in five"
+    )
+    return size if pd.isna(contrast) else f"{size}; brightness must change by {contrast:.3g}"
+
+
+def _meaning(row: Mapping[str, Any]) -> str:
+    """Say what the outcome means; where nothing was found, what would have been."""
+    meaning = words(OUTCOME_MEANINGS, row["outcome"])
+    if row["outcome"] != Outcome.NOTHING_FOUND:
+        return meaning
+    area_m2 = row["detectable_area_m2"]
+    if pd.isna(area_m2):
+        return f"{meaning}; but a new building of any size might have been missed"
+    return f"{meaning}; a new building of {size_words(area_m2)} would have been found four times in five"
 
 
 def _maps(summary: RunSummary, detections: tuple[DetectionView, ...]) -> list[SmallMap]:

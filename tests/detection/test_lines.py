@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 from shapely.affinity import rotate, translate
 from shapely.geometry import LinearRing, Polygon, box
 from shapely.ops import unary_union
 
-from detection.lines import Search, WallShape, along, contrasts, filters, offsets, profiles
+from detection.lines import Places, Search, WallShape, along, contrasts, filters, offsets, profiles
 from geo.grid import Grid
 from geo.sources.simulated.coverage import coverage_on
 from geo.sun import Sun, sun_on
@@ -38,7 +38,9 @@ def test_the_contrast_of_a_drawn_wall_is_measured(turn: float, day: date, contra
     wall, sun = WallShape(width_m=4.0, height_m=3.5), sun_on(day, lat_deg=43.4)
     site = rotate(SITE, turn)
     line = along(site.exterior, spacing_m=10, arc_m=125)
-    found = contrasts(drawn(site, wall, sun, contrast=contrast), GRID, line, sun, Search(wall=wall, across_m=ACROSS))
+    found = contrasts(
+        drawn(site, wall, sun, contrast=contrast)[None], GRID, line, [sun], Search(wall=wall, across_m=ACROSS)
+    )
     assert np.mean(found) == pytest.approx(contrast, rel=0.12)
     assert found == pytest.approx(contrast, rel=0.35)
 
@@ -48,7 +50,7 @@ def test_plain_ground_a_slope_and_a_step_at_the_line_are_no_wall() -> None:
     rows, columns = np.indices(GRID.shape)
     inside = coverage_on(SITE, GRID)
     for image in (np.full(GRID.shape, 0.3), 0.2 + rows * 1e-3 + columns * 2e-3, 0.2 + 0.1 * inside):
-        found = contrasts(image.astype(np.float32), GRID, line, HIGH, Search(wall=WallShape(), across_m=ACROSS))
+        found = contrasts(image.astype(np.float32)[None], GRID, line, [HIGH], Search(wall=WallShape(), across_m=ACROSS))
         assert np.abs(found).max() < 0.03
 
 
@@ -63,7 +65,7 @@ def test_a_line_that_lies_beside_its_drawn_place_is_found_by_the_right_shift() -
     image = drawn(SITE, wall, HIGH, contrast=-0.15)
     outside = LinearRing(SITE.buffer(-5, join_style="mitre").exterior.coords)
     search = Search(wall=wall, across_m=offsets(50, 5), shifts=(-2, -1, 0, 1, 2))
-    found = contrasts(image, GRID, along(outside, spacing_m=10, arc_m=125), HIGH, search)
+    found = contrasts(image[None], GRID, along(outside, spacing_m=10, arc_m=125), [HIGH], search)[0]
     assert np.abs(found).mean(axis=1).argmax() == 3
 
 
@@ -84,7 +86,17 @@ def test_what_was_not_seen_is_not_measured() -> None:
     image = np.full(GRID.shape, 0.3, dtype=np.float32)
     image[:50] = np.nan
     line = along(SITE.exterior, spacing_m=10, arc_m=125)
-    found = contrasts(image, GRID, line, HIGH, Search(wall=WallShape(), across_m=ACROSS))
+    found = contrasts(image[None], GRID, line, [HIGH], Search(wall=WallShape(), across_m=ACROSS))
     assert np.isnan(found).any()
     assert np.isfinite(found).any()
-    assert np.isnan(profiles(image, GRID, line.moved(turn_rad=0, to_m=(0, 0)), ACROSS)).all()
+    assert np.isnan(profiles(image, Places.of(GRID, line.moved(turn_rad=0, to_m=(0, 0)), ACROSS))).all()
+
+
+def test_profiles_agree_with_an_independent_interpolation() -> None:
+    image = np.random.default_rng(4).normal(size=GRID.shape).astype(np.float32)
+    image[10:20, 40:50] = np.nan
+    line = along(rotate(SITE, 33).exterior, spacing_m=10, arc_m=125)
+    points = line.place_m[:, None] + line.outwards[:, None] * ACROSS[None, :, None]
+    rows, columns = (GRID.top_m - points[..., 1]) / 10 - 0.5, (points[..., 0] - GRID.left_m) / 10 - 0.5
+    expected = map_coordinates(image, [rows, columns], order=1, mode="constant", cval=np.nan)
+    assert profiles(image, Places.of(GRID, line, ACROSS)) == pytest.approx(expected, abs=1e-4, nan_ok=True)

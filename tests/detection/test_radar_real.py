@@ -48,6 +48,7 @@ def test_few_looks_of_each_track_tell_nothing(shared_data: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # the labels have no place
 def test_labelled_change_is_brighter_more_often_than_not_where_there_was_desert(shared_data: Path) -> None:
     city = read_city(shared_data, "abudhabi")
     before, after = (10 * np.log10(np.maximum(city.track.power[:, :, look, 0], 1e-4)) for look in (0, 1))

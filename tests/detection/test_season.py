@@ -94,7 +94,7 @@ def test_pixels_do_not_mind_their_neighbours(pixels: int) -> None:
     columns = design(on, PARAMS)
     values = rng.normal(0.2, 0.1, (20, 2, 1, pixels)).astype(np.float32)
     values[:, :, rng.random((1, pixels)) < 0.1] = np.nan
-    weight = np.isfinite(values).all(axis=1).astype(np.float32)
+    weight = np.asarray(np.isfinite(values).all(axis=1), dtype=np.float32)
     onset = rng.integers(-1, 20, (1, pixels))
     fits, rest = (
         fit_cuts(values, weight, columns, [4, 9], PARAMS),
@@ -188,7 +188,7 @@ def test_a_step_is_taken_away_from_its_onset_on_and_only_where_there_is_one() ->
 def test_what_is_not_seen_stays_unseen() -> None:
     values = np.full((8, 2, 1, 2), 0.3, dtype=np.float32)
     values[3, :, :, 0] = np.nan
-    weight = np.isfinite(values).all(axis=1).astype(np.float32)
+    weight = np.asarray(np.isfinite(values).all(axis=1), dtype=np.float32)
     found = without_model(values, weight, design(days(8), PARAMS), np.array([[-1, -1]]), PARAMS)
     np.testing.assert_array_equal(np.isnan(found), np.isnan(values))
 

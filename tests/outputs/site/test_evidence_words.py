@@ -35,6 +35,16 @@ def test_features_stand_in_the_order_of_their_weight_in_the_matter() -> None:
     assert (nothing.value, nothing.speaks, nothing.contribution_words) == ("not known", "neither", "")
 
 
+def test_the_note_says_how_often_nothing_at_all_looks_like_this() -> None:
+    told = {"p": 0.0148, "placebos_in_space": 130, "placebos_in_time": 139, "false_alerts_per_site_year": 0.0329}
+    assert evidence_of(json.dumps({"note": "Grown twice.", "placebo": told})).note == (
+        "Grown twice. A quiet square kilometre raises evidence as strong about 0.033 times a year. "
+        "Of 269 other places and times here, 3 score as high."
+    )
+    alone = {"p": None, "placebos_in_space": 0, "placebos_in_time": 0, "false_alerts_per_site_year": 0.2}
+    assert evidence_of(json.dumps({"placebo": alone})).note.endswith("about 0.2 times a year.")
+
+
 def test_growth_goes_from_the_foot_to_the_top() -> None:
     growth = evidence_of('{"growth": [["2017-06-10", 0], ["2017-08-04", 50], ["2018-10-11", 100]]}').growth
     assert growth is not None
