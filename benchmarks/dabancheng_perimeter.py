@@ -30,21 +30,22 @@ from geo.scene import RGB_BANDS, Stack
 from geo.sources.folder import FolderSource
 
 AREA_4326 = box(88.262, 43.374, 88.305, 43.394)
-EYE_M = (604_170.0, 4_804_037.0, 604_805.0, 4_804_460.0)
+EYE_M = (604_170.0, 4_804_040.0, 604_805.0, 4_804_460.0)
 """West, south, east and north of the compound, read by eye on the last frame as it is, EPSG:32645."""
 ROUGH_M = 25.0
 _SHOWN_M = 180.0
 
 
 def read(data: Path) -> tuple[Stack, Stack]:
-    """Return the frames as they are, and registered on the last one in one light."""
+    """Return the frames as they are, and registered and in one light."""
     grid = Grid.around(AREA_4326, pixel_m=10, margin_m=300)
     source = FolderSource(data / "dabancheng" / "rgb_series")
     refs = source.search(grid.footprint_4326, first=date(2017, 1, 1), last=date(2018, 12, 31))
-    stack = coregister(Stack.of([source.read(ref, grid, bands=RGB_BANDS) for ref in refs]))
-    values = stack.values
+    stack = Stack.of([source.read(ref, grid, bands=RGB_BANDS) for ref in refs])
+    registered = coregister(stack)
+    values = registered.values
     even = normalise(values, reference_image(values), context_px=DetectParams().context_px(grid))
-    return stack, stack.with_values(even)
+    return stack, registered.with_values(even)
 
 
 def off_m(ring: Ring, eye: Polygon) -> float:

@@ -53,7 +53,7 @@ def cases(grounds: Sequence[str]) -> Iterator[tuple[str, Case]]:
         for looks in (3, 10):
             yield "looks a side", replace(base, looks=looks)
         for width in (2.0, 4.0, 6.0):
-            for contrast in (0.05, 0.1, 0.15, 0.25):
+            for contrast in (0.01, 0.02, 0.05, 0.15):
                 if (width, contrast) != (base.width_m, base.contrast):
                     yield "width and contrast", replace(base, width_m=width, contrast=contrast)
 

@@ -102,13 +102,22 @@ def _chosen(
     if name == "belgium":
         return _two_years_of_one(days, looks, rng)
     if name == "romania":
-        in_summer = [index for index, day in enumerate(days) if 5 <= day.month <= 9]  # noqa: PLR2004 - May to September
+        usable = [index for index, day in enumerate(days) if 5 <= day.month <= 9]  # noqa: PLR2004 - May to September
         year = int(rng.integers(2018, 2021))
     else:
-        in_summer, year = list(range(len(days))), 2018
-    before = [index for index in in_summer if days[index].year < year][-looks:]
-    after = [index for index in in_summer if days[index].year >= year][: 2 * looks - len(before)]
+        usable, year = list(range(len(days))), 2018
+    before = [index for index in usable if days[index].year < year]
+    after = [index for index in usable if days[index].year >= year]
+    middle = days[before[int(rng.integers(len(before)))]].timetuple().tm_yday
+    before = _of_season(before, days, middle, looks)
+    after = _of_season(after, days, middle, 2 * looks - len(before))
     return before + after, [days[index] for index in before + after], len(before)
+
+
+def _of_season(indices: Sequence[int], days: Sequence[date], middle: int, count: int) -> list[int]:
+    """Return the `count` looks nearest to a day of the year, in order of time."""
+    by_season = sorted(indices, key=lambda index: abs(days[index].timetuple().tm_yday - middle))
+    return sorted(by_season[:count])
 
 
 def _two_years_of_one(

@@ -37,6 +37,8 @@ _ROUNDS = 8
 _SPACING_M = 20.0
 _STEP_PX = 0.25
 _AROUND_M = 200.0
+_PLACING_PX = 1.5
+"""Lines and edges together tell which ring it is; the line alone, so far to both sides, tells where it lies."""
 _MOST_STRENGTH = 4.0
 """However much something stands out, it counts for less than so many times the usual: a roof is no better a wall."""
 
@@ -136,10 +138,26 @@ def trace_ring(composite: Values, grid: Grid, rough: Point | Polygon, params: Ri
     the other: around a point any of them may be found, and `Ring.uncertainty_m` tells how little was lost by another.
     """
     rays = _Rays.around(rough, grid, params) if isinstance(rough, Point) else _Rays.beside(rough, grid, params)
-    if rays is None or not rays.lie_inside(grid):
+    first = None if rays is None else _traced(composite, grid, rays, params, sees_edges=True)
+    if first is None:
+        return None
+    near = replace(params, within_m=_PLACING_PX * grid.pixel_m, line_m=params.line_m / 2)
+    placed = _traced(composite, grid, _Rays.beside(Polygon(first.line_m), grid, near), near, sees_edges=False)
+    return first if placed is None else replace(placed, uncertainty_m=_at_least(first, placed))
+
+
+def _at_least(first: Ring, placed: Ring) -> Points:
+    """Return the uncertainty of the second ring, nowhere less than that of the first beside it."""
+    there, here = (np.asarray(ring.line_m.coords)[:-1] for ring in (first, placed))
+    nearest = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1)).argmin(axis=1)
+    return np.asarray(np.maximum(placed.uncertainty_m, first.uncertainty_m[nearest]))
+
+
+def _traced(composite: Values, grid: Grid, rays: "_Rays", params: RingParams, *, sees_edges: bool) -> Ring | None:
+    if not rays.lie_inside(grid):
         return None
     composite, grid = _near(composite, grid, rays.at)
-    strength = line_strength(composite, along_px=params.line_m / grid.pixel_m)
+    strength = line_strength(composite, along_px=params.line_m / grid.pixel_m, sees_edges=sees_edges)
     if strength is None:
         return None
     steps = _Steps.of(strength, grid, rays.at)
@@ -194,10 +212,10 @@ def _near(composite: Values, grid: Grid, at: Points) -> tuple[Values, Grid]:
     return part, near
 
 
-def line_strength(composite: Values, *, along_px: float) -> Values | None:
-    """Return how strongly a line or an edge of each direction stands out, shape (direction, y, x), in usual strengths.
+def line_strength(composite: Values, *, along_px: float, sees_edges: bool) -> Values | None:
+    """Return how strongly a line, or an edge, too, of each direction stands out, shape (direction, y, x).
 
-    Directions run from east over north to west, `_DIRECTIONS` of them. None where nothing was seen.
+    In usual strengths. Directions run from east over north to west, `_DIRECTIONS` of them. None where nothing was seen.
     """
     is_seen = np.asarray(np.isfinite(composite).all(axis=0))
     if not is_seen.any():
@@ -205,7 +223,7 @@ def line_strength(composite: Values, *, along_px: float) -> Values | None:
     square = np.zeros((_DIRECTIONS, *is_seen.shape), dtype=np.float32)
     for band in composite:
         filled = np.where(is_seen, band, np.median(band[is_seen]))
-        for is_odd, index in np.ndindex(2, _DIRECTIONS):
+        for is_odd, index in np.ndindex(1 + sees_edges, _DIRECTIONS):
             kernel = _across(pi * index / _DIRECTIONS, is_odd)
             strip = _strip(pi * index / _DIRECTIONS, along_px)
             square[index] += np.square(_filtered(_bounded(_filtered(filled, kernel), is_seen), strip))

@@ -233,7 +233,7 @@ def failing_in(area_id: str, error: BaseException) -> Callable[..., Findings]:
     """Return a detector that fails in one area and is the one in use in the others."""
     in_use: Callable[..., Findings] = vars(pipeline)["find_changes"]
 
-    def detect(stack: Stack, name: str, inside: NDArray[np.bool_], params: DetectParams) -> Findings:
+    def detect(stack: Stack, name: str, inside: NDArray[np.bool_], params: DetectParams, **_: object) -> Findings:
         if name == area_id:
             raise error
         return in_use(stack, name, inside, params)

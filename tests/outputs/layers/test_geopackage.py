@@ -148,7 +148,7 @@ def test_the_credit_stands_in_every_layer(package: Path) -> None:
         pytest.param(
             "detections",
             {f"{event}/{status}" for event in Event for status in (Status.CONFIRMED, Status.CANDIDATE)}
-            | {Status.CLOSED, Status.REJECTED},
+            | {Status.CLOSED, Status.NOT_OBSERVABLE, Status.DROPPED, Status.REJECTED},
             id="detections",
         ),
     ],
