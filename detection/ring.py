@@ -10,17 +10,17 @@ place. An outline that an analyst drew is taken as it is.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import ceil, pi, sqrt
+from math import pi
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
-from scipy.signal import fftconvolve
 from shapely.geometry import LinearRing, MultiPolygon, Point, Polygon
 
 from aoi.facilities import Facility
 from detection.lines import along, offsets
 from detection.normalise import median_of_seen
+from detection.straight import DIRECTIONS, line_strength
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.grid import Grid
 from geo.scene import Stack
@@ -28,8 +28,6 @@ from geo.scene import Stack
 Values = NDArray[np.float32]
 Points = NDArray[np.float64]
 
-_DIRECTIONS = 24
-_ACROSS_PX = 1.0
 _MOST_STEPS = 16
 """So many steps outwards from one ray to the next at most. Steps are short against the way to the next ray, so that the
 ring can run in nearly any direction."""
@@ -39,8 +37,6 @@ _STEP_PX = 0.25
 _AROUND_M = 200.0
 _PLACING_PX = 1.5
 """Lines and edges together tell which ring it is; the line alone, so far to both sides, tells where it lies."""
-_MOST_STRENGTH = 4.0
-"""However much something stands out, it counts for less than so many times the usual: a roof is no better a wall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,62 +208,6 @@ def _near(composite: Values, grid: Grid, at: Points) -> tuple[Values, Grid]:
     return part, near
 
 
-def line_strength(composite: Values, *, along_px: float, sees_edges: bool) -> Values | None:
-    """Return how strongly a line, or an edge, too, of each direction stands out, shape (direction, y, x).
-
-    In usual strengths. Directions run from east over north to west, `_DIRECTIONS` of them. None where nothing was seen.
-    """
-    is_seen = np.asarray(np.isfinite(composite).all(axis=0))
-    if not is_seen.any():
-        return None
-    square = np.zeros((_DIRECTIONS, *is_seen.shape), dtype=np.float32)
-    for band in composite:
-        filled = np.where(is_seen, band, np.median(band[is_seen]))
-        for is_odd, index in np.ndindex(1 + sees_edges, _DIRECTIONS):
-            kernel = _across(pi * index / _DIRECTIONS, is_odd)
-            strip = _strip(pi * index / _DIRECTIONS, along_px)
-            square[index] += np.square(_filtered(_bounded(_filtered(filled, kernel), is_seen), strip))
-    return np.where(is_seen, np.sqrt(square), 0).astype(np.float32)
-
-
-def _bounded(found: NDArray[np.float64], is_seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return `found` in usual strengths, the larger ones pressed together."""
-    usual = found / max(float(np.median(np.abs(found[is_seen]))), 1e-9)
-    return usual / (1 + np.abs(usual) / _MOST_STRENGTH)
-
-
-def _filtered(image: NDArray[np.floating], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    padded = np.pad(image, len(kernel) // 2, mode="edge")
-    return np.asarray(fftconvolve(padded, kernel, "valid"), dtype=np.float64)
-
-
-def _frame(direction: float, reach_px: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how far along and across `direction` each pixel of a kernel lies."""
-    reach = ceil(reach_px)
-    down, right = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
-    along = right * np.cos(direction) - down * np.sin(direction)
-    return along, right * np.sin(direction) + down * np.cos(direction)
-
-
-def _across(direction: float, is_odd: int) -> NDArray[np.float64]:
-    """Return the even filter that sees lines, or the odd one that sees edges; the sum is 0.
-
-    A second derivative of a Gaussian and its Hilbert transform (Freeman and Adelson 1991, doi:10.1109/34.93808): the
-    energy of both together is largest in the middle of a line and on an edge alike.
-    """
-    along, across = (part / (_ACROSS_PX * sqrt(2)) for part in _frame(direction, 4 * _ACROSS_PX))
-    shape = -2.205 * across + 0.978 * across**3 if is_odd else 0.9213 * (2 * np.square(across) - 1)
-    kernel = shape * np.exp(-(np.square(across) + np.square(along)))
-    return np.asarray(kernel - kernel.mean())
-
-
-def _strip(direction: float, along_px: float) -> NDArray[np.float64]:
-    """Return a strip along `direction`, one pixel wide; the sum is 1."""
-    along, across = _frame(direction, along_px / 2 + 1)
-    inside = np.clip(along_px / 2 + 0.5 - np.abs(along), 0, 1) * np.exp(-np.square(across / 0.6) / 2)
-    return np.asarray(inside / inside.sum())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Steps:
     """All steps from one ray to the next."""
@@ -288,9 +228,9 @@ class _Steps:
         rows = (grid.top_m - at[..., 1]) / grid.pixel_m - 0.5
         columns = (at[..., 0] - grid.left_m) / grid.pixel_m - 0.5
         along_rays = np.stack([map_coordinates(layer, [rows, columns], order=1, mode="nearest") for layer in strength])
-        direction = np.arctan2(course[..., 1], course[..., 0]) / pi * _DIRECTIONS
+        direction = np.arctan2(course[..., 1], course[..., 0]) / pi * DIRECTIONS
         ray, radius = np.indices(direction.shape)[:2]
-        found = along_rays[np.rint(direction).astype(np.intp) % _DIRECTIONS, ray, radius]
+        found = along_rays[np.rint(direction).astype(np.intp) % DIRECTIONS, ray, radius]
         usual = max(float(np.quantile(along_rays, 0.9)), 1e-9)
         length = np.hypot(course[..., 0], course[..., 1])
         return cls(
