@@ -64,7 +64,7 @@ def test_everything_made_of_simulated_imagery_says_so(tmp_path: Path) -> None:
 def test_the_demo_refuses_a_workspace_with_other_imagery(tmp_path: Path) -> None:
     made = make_workspace(tmp_path / "other")
     text = (made.root / "sitewatch.toml").read_text(encoding="utf-8")
-    text = text.replace('kind = "simulated"', 'kind = "folder"\npath = "."').replace('scenario = "demo"\n', "")
+    text = text.replace('kind = "simulated"', 'kind = "folder"\npath = "."', 1).replace('scenario = "demo"\n', "")
     (made.root / "sitewatch.toml").write_text(text.replace("seed = 0\n", ""), encoding="utf-8")
     (made.root / "S2A_20200101_B02_B03_B04.tif").write_bytes(b"no image")
     result = CliRunner().invoke(app, ["demo", str(made.root)])
