@@ -26,7 +26,7 @@ _SPLINE_PX = 18
 _NEAR_PX = 20
 """How far all that is looked for within some pixels reaches together, patches left out."""
 _COPIES, _CUT_MAPS, _MAPS = 5, 8, 40
-"""How many times at most all values, a map for each cut, and single maps are held of a block: a test measures it."""
+"""How many times about all values, a map for each cut, and single maps are held of a block: counted from the code."""
 _STRIP_PX = 64
 _OVERHEAD_MB = 300.0
 """What the program itself needs."""
