@@ -56,6 +56,7 @@ def read_sealed(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, NDAr
         facts, checksum = dict(document["facts"]), document["sha256"]
     except FileNotFoundError as error:
         raise StateError(f"{path}: no such file") from error
+    # a cut or changed archive fails in any of these ways inside zipfile, zlib and numpy, and means the same each time
     except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, ZlibError) as error:
         raise StateError(f"{path}: damaged: {str(error).strip() or type(error).__name__}") from error
     for name, value in expected.items():

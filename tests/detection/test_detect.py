@@ -285,7 +285,7 @@ def test_every_setting_changes_the_hash() -> None:
 )
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        DetectParams(**settings)  # type: ignore[arg-type]
+        DetectParams(**settings)  # type: ignore[arg-type]  # fields by name
 
 
 @pytest.mark.parametrize(("pixel_m", "patch_px", "context_px"), [(10, 7, 121), (20, 3, 61), (2000, 1, 1)])

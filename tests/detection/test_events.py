@@ -91,7 +91,7 @@ def sureness(features: Features, event: Event = Event.CONSTRUCTION) -> float:
     ],
 )
 def test_the_event_is_named_by_its_features(changes: dict[str, object], expected: Event) -> None:
-    assert name_event(replace(BUILT, **changes), PARAMS) is expected  # type: ignore[arg-type]
+    assert name_event(replace(BUILT, **changes), PARAMS) is expected  # type: ignore[arg-type]  # fields by name
 
 
 def test_building_and_demolishing_are_mirror_images() -> None:
@@ -130,7 +130,7 @@ def test_the_sum_of_the_contributions_is_the_log_odds(peak: float, area: float, 
 )
 def test_more_of_the_evidence_makes_surer(name: str, low: float, high: float) -> None:
     values = [low, (low + high) / 2, high] if isinstance(low, float) else list(range(int(low), int(high) + 1))
-    sure = [sureness(replace(BUILT, **{name: value})) for value in values]  # type: ignore[arg-type]
+    sure = [sureness(replace(BUILT, **{name: value})) for value in values]  # type: ignore[arg-type]  # fields by name
     assert sure == sorted(sure)
     assert sure[0] < sure[-1]
 

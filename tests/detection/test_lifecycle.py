@@ -46,7 +46,7 @@ SURE = Standing(
     ],
 )
 def test_the_stage_of_a_detection(changes: dict[str, object], confirmed_on: date | None) -> None:
-    status, found_on = stage(replace(SURE, **changes), PARAMS)  # type: ignore[arg-type]
+    status, found_on = stage(replace(SURE, **changes), PARAMS)  # type: ignore[arg-type]  # fields by name
     assert found_on == confirmed_on
     assert status is (Status.CANDIDATE if confirmed_on is None else Status.CONFIRMED)
 

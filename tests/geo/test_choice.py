@@ -176,7 +176,7 @@ def test_the_order_in_which_scenes_are_found_does_not_matter(
 ) -> None:
     refs = [ref(day) for day in shares]
     shuffled = list(refs)
-    seed.shuffle(shuffled)  # type: ignore[attr-defined]
+    seed.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a Random
     assert pick(refs, params, clear(shares)) == pick(shuffled, params, clear(shares))
 
 
@@ -197,7 +197,7 @@ def test_what_was_chosen_is_chosen_again_alone(shares: dict[int, float], params:
 )
 def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        replace(ChoiceParams(), **changes)  # type: ignore[arg-type]
+        replace(ChoiceParams(), **changes)  # type: ignore[arg-type]  # fields by name
 
 
 @pytest.mark.parametrize(

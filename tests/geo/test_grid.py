@@ -113,7 +113,7 @@ def test_a_grid_around_a_place_has_the_margin_on_all_sides(margin_m: float) -> N
 def test_a_grid_that_cannot_be_is_refused(changes: dict[str, float], message: str) -> None:
     fields = {"epsg": EPSG, "left_m": 0.0, "top_m": 0.0, "pixel_m": 10.0, "width_px": 12, "height_px": 8} | changes
     with pytest.raises(ValueError, match=message):
-        Grid(**fields)  # type: ignore[arg-type]
+        Grid(**fields)  # type: ignore[arg-type]  # fields by name, one of them wrong
 
 
 def test_a_grid_cannot_be_changed() -> None:
