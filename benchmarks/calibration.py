@@ -7,14 +7,15 @@
     python -m benchmarks.calibration --train train-*.jsonl --test test-*.jsonl --silent train-silent.jsonl
         [--picture FILE] [--json FILE]
 
-The confidence of a detection is a logistic sum of a few measured terms (`detection.events.weigh`). Here its weights are
-fitted by ridge logistic regression on claims that something was built or torn down, with known truth. Each weight
-must keep the sign that the term was designed with: more looks never speak against an event. How strong the ridge is
-is chosen by the loss on whole backgrounds left out, and so is the factor by which all weights are then shrunk: what
-generalises badly to a new place must promise less there. Claims that many runs of one place raise share one weight.
+The confidence of a detection is a logistic sum of a few measured terms (`detection.objects.events.weigh`). Here its
+weights are fitted by ridge logistic regression on claims that something was built or torn down, with known truth.
+Each weight must keep the sign that the term was designed with: more looks never speak against an event. How strong
+the ridge is is chosen by the loss on whole backgrounds left out, and so is the factor by which all weights are then
+shrunk: what generalises badly to a new place must promise less there. Claims that many runs of one place raise share
+one weight.
 
 The stated probability is that of these benchmarks, in which as many places hold an event as hold none. How often a
-place where nothing happens raises evidence as strong is another question, answered by `detection.placebo`.
+place where nothing happens raises evidence as strong is another question, answered by `detection.chance.placebo`.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from scipy.special import expit, log_expit
 from scipy.stats import beta
 
 from benchmarks.trials import table
-from detection.events import BUILT_EVENTS
+from detection.objects.events import BUILT_EVENTS
 
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
 RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -253,7 +254,7 @@ def errors(
 
 
 def false_alert_rates(paths: Sequence[Path], fitted: Fit, names: Sequence[str]) -> list[dict[str, float]]:
-    """Return how often quiet places raise a claim at least as strong: what `detection.placebo.POOLED` holds.
+    """Return how often quiet places raise a claim at least as strong: what `detection.chance.placebo.POOLED` holds.
 
     From the rows of `benchmarks.silent`: the higher of the rates on real and on simulated places, but not less than
     that of both together with half an alert added (Jeffreys). An object counts once, with the strongest evidence that
@@ -316,7 +317,7 @@ _COLOURS = ("#1b5e8c", "#c4551d", "#3b7a37")
 
 def designed_signs(names: Sequence[str]) -> NDArray[np.float64]:
     """Return +1 for each term that speaks for an event and -1 for each that speaks against it."""
-    from detection.events import WEIGHTS  # noqa: PLC0415 - what the fit replaces
+    from detection.objects.events import WEIGHTS  # noqa: PLC0415 - what the fit replaces
 
     return np.array([1.0 if WEIGHTS[name] >= 0 else -1.0 for name in names])
 

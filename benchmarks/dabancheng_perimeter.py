@@ -20,10 +20,10 @@ from shapely.geometry import Polygon, box
 
 from benchmarks.trials import table
 from benchmarks.walls import drawn_roughly
-from detection.normalise import normalise, reference_image
+from detection.looks.normalise import normalise, reference_image
 from detection.params import DetectParams
 from detection.perimeter import Perimeter, PerimeterParams, watch_perimeter
-from detection.ring import Ring, RingParams, trace_ring
+from detection.perimeter.ring import Ring, RingParams, trace_ring
 from geo.coregister import coregister
 from geo.grid import Grid
 from geo.scene import RGB_BANDS, Stack

@@ -3,10 +3,11 @@
     python -m benchmarks.detectability --data DIR [--backgrounds romania …] [--runs 8] [--seed 200]
         [--picture FILE] [--json FILE]
 
-Square buildings of six roofs and grounds, four at a time and far apart, are drawn into real series and simulated quiet
-worlds as a sensor would see them (`geo.sources.simulated.implant`), from a day on between which the detector can tell
-a step. Found is what a detection covers a fifth of. The prediction is that of `detection.detectability` from the same
-series without buildings: it knows nothing of this benchmark. Where the area is not seen well enough, both are low.
+Square buildings of six roofs and grounds, four at a time and far apart, are drawn into real series and simulated
+quiet worlds as a sensor would see them (`geo.sources.simulated.implant`), from a day on between which the detector
+can tell a step. Found is what a detection covers a fifth of. The prediction is that of
+`detection.chance.detectability` from the same series without buildings: it knows nothing of this benchmark. Where the
+area is not seen well enough, both are low.
 """
 
 import argparse
@@ -29,11 +30,11 @@ from benchmarks.backgrounds import Background, read_backgrounds
 from benchmarks.implants import prepared
 from benchmarks.silent import quiet_world
 from benchmarks.trials import between, table
+from detection.chance.detectability import ROOFS, Sight, detectable_area_m2, power_curve, roof_contrasts
 from detection.changes import map_changes
 from detection.detect import find_changes
-from detection.detectability import ROOFS, Sight, detectable_area_m2, power_curve, roof_contrasts
-from detection.events import BUILT_EVENTS
-from detection.looks import choose_looks
+from detection.looks.choose import choose_looks
+from detection.objects.events import BUILT_EVENTS
 from detection.params import DetectParams
 from geo.scene import Stack
 from geo.sources.simulated.implant import ImplantParams, implanted

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.trials import CLAIMS, TrialResult, event_lines
-from detection.evaluate import evaluate
+from detection.evaluation.evaluate import evaluate
 from detection.schema import Status
 
 SMALL_M2, LARGE_M2 = 2_500.0, 8_000.0
@@ -66,7 +66,7 @@ def event_figures(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _association_figures(results: Sequence[TrialResult]) -> dict[str, Any]:
-    """Return how detections, candidates included, score by the rules of `detection.association`."""
+    """Return how detections, candidates included, score by the rules of `detection.evaluation.association`."""
     scores = [
         evaluate(result.findings.detections, result.trial.truth, until=result.trial.stack.days[-1])
         for result in results

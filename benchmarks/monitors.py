@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from benchmarks.monitor_cube import Cube, CubeParams, make_cube
 from benchmarks.trials import table
-from detection.baseline import fit_baseline
-from detection.monitor import MonitorParams, MonitorState, start, update
+from detection.monitoring.baseline import fit_baseline
+from detection.monitoring.monitor import MonitorParams, MonitorState, start, update
 
 REPEATS = 3
 RECALLS = (0.8, 0.9, 0.95)

@@ -27,8 +27,8 @@ from scipy import ndimage
 
 from benchmarks.oscd import first_band, read_labels
 from benchmarks.scores import area_under_curve
-from detection.radar import RadarParams, RadarStep, Track, object_step, tracks_of
-from detection.radar_shapes import Shape, free_places
+from detection.radar.shapes import Shape, free_places
+from detection.radar.steps import RadarParams, RadarStep, Track, object_step, tracks_of
 from geo.scene import Stack
 from geo.sources.simulated import SimulatedRadarSource, scenario
 

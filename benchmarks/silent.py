@@ -32,7 +32,7 @@ from scipy.stats import chi2
 
 from benchmarks.backgrounds import Background, read_backgrounds
 from benchmarks.trials import Trial, TrialResult, between, detection_lines, run_trial, table, until
-from detection.events import BUILT_EVENTS
+from detection.objects.events import BUILT_EVENTS
 from detection.params import DETECTION_BANDS, DetectParams
 from detection.schema import Event, Status
 from geo.grid import Grid

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from detection.detect import Findings, find_changes
-from detection.evaluate import Agreement, match_truth
+from detection.evaluation.evaluate import Agreement, match_truth
 from detection.params import DetectParams
 from detection.schema import Event
 from geo.scene import Stack

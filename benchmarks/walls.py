@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring, unary_union
 
 from benchmarks.backgrounds import Background, read_backgrounds
-from detection.normalise import normalise, reference_image
+from detection.looks.normalise import normalise, reference_image
 from detection.params import DetectParams
 from geo.coregister import coregister
 from geo.crs import LON_LAT_EPSG, reproject

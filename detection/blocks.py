@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.context import Noise
-from detection.steps import Asked
+from detection.looks.context import Noise
+from detection.series.steps import Asked
 
 Result = TypeVar("Result")
 Stages = Generator[Asked, Sequence[Noise], Result]

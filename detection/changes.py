@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.blocks import EXACT_VALUES, Maps, Plan, Room, Slices, Window, run_blocks
-from detection.context import Noise
-from detection.normalise import light_ratios, light_residual, reference_image, relight
-from detection.outline import connected_pixels, sharp_pixels
+from detection.looks.context import Noise
+from detection.looks.normalise import light_ratios, light_residual, reference_image, relight
+from detection.looks.registered import Registration
+from detection.objects.outline import connected_pixels, sharp_pixels
 from detection.params import DetectParams
-from detection.registered import Registration
-from detection.steps import Asked, Steps, steps_in_stages
-from detection.steps import fine_contrast as contrast_of
+from detection.series.steps import Asked, Steps, steps_in_stages
+from detection.series.steps import fine_contrast as contrast_of
 from geo.coregister import coregister
 from geo.grid import Grid
 from geo.scene import Stack

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import box
 
+from detection.chance.detectability import detectable_area_m2
 from detection.changes import ChangeMap
-from detection.detectability import detectable_area_m2
-from detection.looks import Looks, clear_counts
+from detection.looks.choose import Looks, clear_counts
 from detection.params import DetectParams
 from detection.schema import Outcome
 from geo.grid import Grid

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.blocks import Room
+from detection.chance.placebo import weigh_against_placebos
 from detection.changes import map_changes
 from detection.coverage import coverage_row, no_imagery_row
-from detection.looks import JudgedLook, choose_looks
+from detection.looks.choose import JudgedLook, choose_looks
+from detection.objects.rows import detection_rows
 from detection.params import DetectParams
-from detection.placebo import weigh_against_placebos
-from detection.rows import detection_rows
 from detection.schema import Outcome, coverage_frame, detections_frame
 from geo.grid import Grid
 from geo.scene import Stack

@@ -4,16 +4,16 @@ import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
-from detection.beginnings import BeginningParams
-from detection.events import EventParams
-from detection.fusion import FusionParams
-from detection.lifecycle import LifecycleParams
-from detection.looks import LookParams
-from detection.onset import OnsetParams
-from detection.phases import PhaseParams
-from detection.radar import RadarParams
+from detection.life.lifecycle import LifecycleParams
+from detection.looks.choose import LookParams
+from detection.objects.events import EventParams
+from detection.radar.fusion import FusionParams
+from detection.radar.steps import RadarParams
 from detection.schema import SCHEMA_VERSION
-from detection.steps import StepParams
+from detection.series.beginnings import BeginningParams
+from detection.series.onset import OnsetParams
+from detection.series.phases import PhaseParams
+from detection.series.steps import StepParams
 from geo.coregister import CoregisterParams
 from geo.grid import Grid
 
@@ -24,7 +24,7 @@ blur what is small: on labelled pairs they cost more than they bring (`python -m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceboParams:
-    """How rare false alerts must be (`detection.placebo`)."""
+    """How rare false alerts must be (`detection.chance.placebo`)."""
 
     max_false_alerts: float = 0.1
     """A claim is confirmed only if places where nothing happens raise evidence as strong less often than this, a site

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from detection.evaluate import Agreement, match_truth
+from detection.evaluation.evaluate import Agreement, match_truth
 from detection.schema import Event
 from flows.config import CONFIG_NAME, SimulatedSettings
 from flows.initial import make_workspace

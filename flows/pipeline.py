@@ -22,8 +22,8 @@ from aoi.areas import Area
 from aoi.facilities import Facility
 from aoi.read.vector import read_areas, read_facilities
 from detection.detect import Findings, find_changes, no_imagery
-from detection.history import Circumstances, Followed, Review, follow_up
-from detection.lifecycle import carry_ids
+from detection.life.history import Circumstances, Followed, Review, follow_up
+from detection.life.lifecycle import carry_ids
 from detection.schema import Event, Outcome
 from flows.config import HOW_NOT_WHAT
 from flows.looks import (

@@ -14,7 +14,7 @@ import geopandas as gpd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from detection.history import Move
+from detection.life.history import Move
 from detection.schema import Outcome, as_coverage, as_detections
 from flows.plan import Existing, Inputs
 from flows.workspace import point_to, writing

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from detection.history import Review
+from detection.life.history import Review
 from detection.schema import Verdict
 from flows.workspace import Workspace, writing
 from geo.errors import ConfigError

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.detect import Findings
-from detection.looks import JudgedLook, WhyNot
+from detection.looks.choose import JudgedLook, WhyNot
 from flows.looks import Looks, ReadScene
 from geo.choice import Choice
 from geo.masks import NODATA, shares_by_cause

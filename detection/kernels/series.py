@@ -1,8 +1,8 @@
 """Compiled least squares of level, season and step over every pixel's series.
 
 Pixels are worked on side by side in small groups, so that what is kept of a series stays in the processor's cache:
-the memory beside the result does not grow with the number of pixels. `detection.season` says what is fitted and why.
-All arrays of values have shape (time, band, pixel), of weights (time, pixel).
+the memory beside the result does not grow with the number of pixels. `detection.series.season` says what is fitted
+and why. All arrays of values have shape (time, band, pixel), of weights (time, pixel).
 """
 
 import numpy as np

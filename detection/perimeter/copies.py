@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import LinearRing
 
-from detection.lines import Line
+from detection.perimeter.lines import Line
 from detection.perimeter.result import PerimeterParams
 from geo.grid import Grid
 

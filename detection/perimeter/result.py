@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from shapely.geometry import LineString
 
-from detection.lines import WallShape
+from detection.perimeter.lines import WallShape
 
 
 class ArcState(StrEnum):

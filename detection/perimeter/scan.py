@@ -7,9 +7,9 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.chance.tails import ChanceTail
 from detection.perimeter.result import PerimeterParams
 from detection.perimeter.series import mean_of_seen
-from detection.tails import ChanceTail
 
 Values = NDArray[np.float32]
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
-from detection.lines import Line, Search, contrasts, offsets
 from detection.perimeter.copies import Copies
+from detection.perimeter.lines import Line, Search, contrasts, offsets
 from detection.perimeter.result import PerimeterParams
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.scene import Stack

@@ -7,12 +7,12 @@ from datetime import date
 import numpy as np
 from shapely.geometry import LinearRing
 
-from detection.lines import Line, along
+from detection.chance.tails import ChanceTail
 from detection.perimeter.copies import copies_of
+from detection.perimeter.lines import Line, along
 from detection.perimeter.result import CHANGES, Arc, ArcState, Perimeter, PerimeterParams
 from detection.perimeter.scan import Scan, best_of, scan_cuts, stretch_p, when
 from detection.perimeter.series import Series, Values, series_of
-from detection.tails import ChanceTail
 from geo.scene import Stack
 
 _POWER_Z = 1.28

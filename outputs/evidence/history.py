@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from detection.history import Move
+from detection.life.history import Move
 from geo.atomic import atomic_file
 
 HISTORY_TABLE = "history.csv"

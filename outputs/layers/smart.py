@@ -19,8 +19,8 @@ import shapely
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from detection.association import Site
-from detection.evaluate import sites_of_detections
+from detection.evaluation.association import Site
+from detection.evaluation.evaluate import sites_of_detections
 from detection.schema import Event, Phase, Status
 from geo.atomic import atomic_file
 from geo.crs import LON_LAT_EPSG, reproject

@@ -22,7 +22,7 @@ from benchmarks.calibration import (
     reliability,
 )
 from benchmarks.silent import poisson_interval
-from detection.events import WEIGHTS
+from detection.objects.events import WEIGHTS
 
 SIGNS = np.array([1.0, 1.0, -1.0])
 

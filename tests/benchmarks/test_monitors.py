@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.monitor_cube import Cube, CubeParams, make_cube
 from benchmarks.monitors import at_equal_recall, errors_of, main, measure, methods
-from detection.baseline import fit_baseline
+from detection.monitoring.baseline import fit_baseline
 
 SMALL = CubeParams(size_px=64)
 

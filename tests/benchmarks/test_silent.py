@@ -10,7 +10,7 @@ from shapely.geometry import box
 
 from benchmarks.backgrounds import Background, read_backgrounds
 from benchmarks.silent import Watched, figures, lines_of, watch
-from detection.events import BUILT_EVENTS
+from detection.objects.events import BUILT_EVENTS
 from detection.params import DetectParams
 from detection.schema import Status
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from detection import blocks, changes
 from detection.blocks import Maps, Plan, Room, Window
 from detection.changes import ChangeMap, map_changes
+from detection.looks.registered import Registration, crop
 from detection.params import DetectParams
-from detection.registered import Registration, crop
-from detection.steps import Steps
+from detection.series.steps import Steps
 from geo.coregister import CoregisterParams, moved
 from geo.grid import Grid
 from geo.scene import Quantity, Stack

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detection.detect import Findings, find_changes
-from detection.evaluate import match_truth
+from detection.evaluation.evaluate import match_truth
 from detection.params import DetectParams
 from detection.schema import Outcome
 from geo.grid import Grid

@@ -14,8 +14,8 @@ from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, box
 
 from aoi.read.smart import read_smart
-from detection.association import AssociationParams, Scores, Site, associate
-from detection.evaluate import evaluate, sites_of_truth
+from detection.evaluation.association import AssociationParams, Scores, Site, associate
+from detection.evaluation.evaluate import evaluate, sites_of_truth
 from detection.schema import detections_frame
 from geo.errors import OutputError
 from geo.sources.simulated.implant import truth_of

@@ -1,0 +1,1 @@
+"""How often would chance have said the same, and what would have been found?"""

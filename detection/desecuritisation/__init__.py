@@ -1,0 +1,1 @@
+"""Was a place opened: what walls, roofs and proxies say together."""

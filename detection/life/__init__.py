@@ -1,0 +1,1 @@
+"""What becomes of a detection from run to run?"""

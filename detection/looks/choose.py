@@ -1,0 +1,253 @@
+"""Which dates of a stack can be compared, and why not the others?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from math import ceil, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.looks.context import median, quantile
+from detection.looks.normalise import reference_image
+from geo.scene import Quantity, Stack
+
+_ENOUGH_DATES = 2
+_DATES_TO_JUDGE = 5
+_BLUE, _RED = "B02", "B04"
+_DULLED = 0.9
+_RECOGNISABLE = 0.75
+_PIXELS_TO_REGRESS = 50
+_MOST_VALUES = 1 << 26
+"""Larger stacks (dates x bands x pixels) are judged by every so-many-th pixel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookParams:
+    """When a date counts."""
+
+    min_clear_share: float = 0.2
+    """Share (0-1) of the area that must be clearly seen."""
+
+    max_blue_lift: float = 0.05
+    """A date on which blue is brighter than in the median of all dates by more than this reflectance, beyond what even
+    light would explain, shows thick haze, cloud or snow that no mask caught. Needs five dates to judge by."""
+
+    max_veil: float = 0.045
+    """Dust lies like a veil: it dulls red and lifts its dark places, by more than this reflectance, on one date but not
+    on those before and after it, and leaves the picture recognisable: so it is told from seasons and from building."""
+
+    max_noise_ratio: float = 2.5
+    """A date that differs from the median of all dates by this many times what a usual date does shows haze,
+    dust or snow that no mask caught. Needs five dates to judge by."""
+
+
+class WhyNot(StrEnum):
+    """Why a look that was read does not count, in a word."""
+
+    TOO_HIDDEN = "too_hidden"
+    """Too little of the area was clearly seen."""
+    MURKY = "murky"
+    """Haze, dust or snow that no mask caught."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedLook:
+    """What was decided about one look."""
+
+    scene_id: str
+    clear_share: float
+    """Share (0-1) of the area that was clearly seen."""
+    why_not: WhyNot | None
+    """None where it counts."""
+    reason: str
+    """The same with what was measured; empty where it counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looks:
+    """The dates that count, and the others with their reason."""
+
+    offered: Stack
+    """All dates."""
+    stack: Stack | None
+    """The dates that count; None where fewer than two do."""
+    clear_days: tuple[date, ...]
+    left_out: tuple[tuple[date, str], ...]
+    judged: tuple[JudgedLook, ...]
+    """All of them, in the order of `offered`."""
+
+
+def choose_looks(stack: Stack, inside: NDArray[np.bool_], params: LookParams) -> Looks:
+    """Choose the dates on which enough of the area was seen clearly, through clean air.
+
+    Args:
+        stack: All looks.
+        inside: Shape (y, x): the pixels of the area.
+        params: When a date counts.
+
+    """
+    shares = np.array(
+        [float(clear_on(stack, index)[inside].mean()) if inside.any() else 0.0 for index in range(len(stack.days))]
+    )
+    reasons = {
+        index: f"{share:.0%} of the area clearly seen, {params.min_clear_share:.0%} needed"
+        for index, share in enumerate(shares)
+        if share < params.min_clear_share
+    }
+    clear = [index for index in range(len(shares)) if index not in reasons]
+    murky = _murky(stack, clear, params)
+    reasons |= murky
+    kept = [index for index in clear if index not in reasons]
+    return Looks(
+        offered=stack,
+        stack=_subset(stack, kept) if len(kept) >= _ENOUGH_DATES else None,
+        clear_days=tuple(stack.days[index] for index in kept),
+        left_out=tuple((stack.days[index], reasons[index]) for index in sorted(reasons)),
+        judged=tuple(
+            JudgedLook(
+                scene_id=scene_id,
+                clear_share=float(shares[index]),
+                why_not=None if index in kept else WhyNot.MURKY if index in murky else WhyNot.TOO_HIDDEN,
+                reason=reasons.get(index, ""),
+            )
+            for index, scene_id in enumerate(stack.scene_ids)
+        ),
+    )
+
+
+def _murky(stack: Stack, clear: list[int], params: LookParams) -> dict[int, str]:
+    """Return the dates, among `clear`, that differ from the median image far more than dates usually do."""
+    if len(clear) < _DATES_TO_JUDGE:
+        return {}
+    values = _thinned(stack).values[clear]
+    reference = reference_image(values)
+    lights = [_light(image, reference) for image in values]
+    veils = _veils(values, reference, lights, stack.bands, params) if stack.quantity is Quantity.REFLECTANCE else {}
+    spreads = np.array([light.spread for light in lights])
+    usual = float(np.median(spreads))
+    reasons = {}
+    for index, (date_index, spread) in enumerate(zip(clear, spreads, strict=True)):
+        if index in veils:
+            reasons[date_index] = veils[index]
+        elif usual > 0 and spread > params.max_noise_ratio * usual:
+            reasons[date_index] = f"haze, dust or snow: differs {spread / usual:.1f} times as much as a usual date"
+    return reasons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Light:
+    """How one date's light differs from that of the median of all dates."""
+
+    gains: tuple[float, ...]
+    """Median ratio to the reference of each band; 1 where nothing tells."""
+    spread: float
+    """Median over bands of the spread of the ratio, relative to its median: even light has none."""
+
+
+def _light(image: NDArray[np.float32], reference: NDArray[np.float32]) -> _Light:
+    gains, spreads = [], []
+    for layer, base in zip(image, reference, strict=True):
+        is_seen = np.isfinite(layer) & (base > 0)
+        if not is_seen.any():
+            gains.append(1.0)
+            continue
+        ratio = layer[is_seen] / base[is_seen]
+        gains.append(median(ratio))
+        spreads.append(median(np.abs(ratio / np.float32(gains[-1]) - 1)))
+    return _Light(gains=tuple(gains), spread=float(np.median(spreads)) if spreads else 0.0)
+
+
+def _veils(
+    values: NDArray[np.float32],
+    reference: NDArray[np.float32],
+    lights: Sequence[_Light],
+    bands: Sequence[str],
+    params: LookParams,
+) -> dict[int, str]:
+    """Return the dates on which something lies between the sensor and the ground, with what was measured."""
+    reasons = {}
+    if _RED in bands:
+        red = bands.index(_RED)
+        fits = [_regression(image[red], reference[red]) for image in values]
+        # What a date shares with the one before or after it may last; and the first and last date have no neighbour.
+        for index in range(1, len(fits) - 1):
+            slope, intercept, likeness = fits[index]
+            own = intercept - max(0.0, fits[index - 1][1], fits[index + 1][1])
+            if slope < _DULLED and own > params.max_veil and likeness > _RECOGNISABLE:
+                reasons[index] = (
+                    f"dust or haze: contrast in red {slope:.2f} of the usual, its dark places {own:.3f} brighter "
+                    f"than on the dates before and after, {params.max_veil:g} allowed"
+                )
+    if _BLUE in bands:
+        blue = bands.index(_BLUE)
+        lifts = [_lift(image[blue], reference[blue], light.gains) for image, light in zip(values, lights, strict=True)]
+        for index in np.flatnonzero(np.array(lifts) > params.max_blue_lift).tolist():
+            reasons[index] = (
+                f"haze, cloud or snow: blue {lifts[index]:.2f} brighter than usual, {params.max_blue_lift:g} allowed"
+            )
+    return reasons
+
+
+def _lift(layer: NDArray[np.float32], base: NDArray[np.float32], gains: Sequence[float]) -> float:
+    """Return by how much `layer` is brighter than `base`, beyond what even light does to all bands (`gains`)."""
+    lifted = layer - np.float32(max(1.0, min(gains))) * base
+    is_seen = np.isfinite(lifted)
+    return median(lifted[is_seen]) if is_seen.any() else 0.0
+
+
+def _regression(layer: NDArray[np.float32], base: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Return slope and intercept of `layer` against `base`, through their darker and brighter tenth, and correlation.
+
+    (1, 0, 1) where there is no contrast to measure it by.
+    """
+    is_seen = np.isfinite(layer) & np.isfinite(base)
+    x, y = base[is_seen], layer[is_seen]
+    if x.size < _PIXELS_TO_REGRESS:
+        return (1.0, 0.0, 1.0)
+    is_dark, is_bright = x <= np.float32(quantile(x, 0.1)), x >= np.float32(quantile(x, 0.9))
+    contrast = median(x[is_bright]) - median(x[is_dark])
+    if contrast <= 0 or y.std(dtype=np.float64) == 0:
+        return (1.0, 0.0, 1.0)
+    slope = (median(y[is_bright]) - median(y[is_dark])) / contrast
+    return (slope, median(y) - slope * median(x), _correlation(x, y))
+
+
+def _correlation(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    own, other = x - x.mean(dtype=np.float64), y - y.mean(dtype=np.float64)
+    return float((own * other).sum() / np.sqrt(np.square(own).sum() * np.square(other).sum()))
+
+
+def clear_on(stack: Stack, index: int) -> NDArray[np.bool_]:
+    """Return where one date of `stack` shows the ground clearly in all bands, shape (y, x)."""
+    layers = (stack.dataset[name][index].to_numpy() for name in stack.bands)
+    return np.asarray(np.logical_and.reduce([np.isfinite(layer) for layer in layers]))
+
+
+def clear_counts(stack: Stack) -> NDArray[np.int32]:
+    """Return on how many dates each pixel was clearly seen, shape (y, x); one date is held at a time."""
+    counts = np.zeros(stack.grid.shape, dtype=np.int32)
+    for index in range(len(stack.days)):
+        counts += clear_on(stack, index)
+    return counts
+
+
+def _thinned(stack: Stack) -> Stack:
+    """Return `stack`, of large ones every so-many-th pixel both ways: as many as can be held and tell the same."""
+    rows, columns = stack.grid.shape
+    step = ceil(sqrt(rows * columns * len(stack.days) * len(stack.bands) / _MOST_VALUES))
+    if step <= 1:
+        return stack
+    places = slice(step // 2, None, step)
+    dataset = stack.dataset.isel(y=places, x=places)
+    grid = replace(
+        stack.grid, pixel_m=stack.grid.pixel_m * step, height_px=dataset.sizes["y"], width_px=dataset.sizes["x"]
+    )
+    return replace(stack, dataset=dataset, grid=grid, resample=None)
+
+
+def _subset(stack: Stack, kept: list[int]) -> Stack:
+    if len(kept) == len(stack.days):
+        return stack
+    return replace(stack, dataset=stack.dataset.isel(time=kept), shifts_px=None)

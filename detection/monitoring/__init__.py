@@ -1,0 +1,1 @@
+"""What does one new date alone tell, in constant state a pixel?"""

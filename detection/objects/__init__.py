@@ -1,0 +1,1 @@
+"""Which outline, which shape, which name and which probability?"""

@@ -1,0 +1,1 @@
+"""Since when does a pixel, and a place, look different?"""

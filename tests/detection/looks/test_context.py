@@ -1,0 +1,140 @@
+"""What the surroundings and the noise of an image say is right, whatever the units."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from detection.kernels.planes import ODD_WEIGHT
+from detection.looks.context import Noise, box_mean, local_ratio, mean_of_seen, median, quantile
+
+SOME_GAPS = arrays(
+    np.float32,
+    (6, 7),
+    elements=st.one_of(st.just(np.float32(np.nan)), st.floats(0.125, 1, width=32)),
+)
+
+
+def window(y: int, x: int, side: int) -> tuple[slice, slice]:
+    half = side // 2
+    return np.s_[max(0, y - half) : y + half + 1, max(0, x - half) : x + half + 1]
+
+
+def test_the_mean_over_a_box_counts_zero_outside() -> None:
+    found = box_mean(np.ones((4, 5), dtype=np.float32), 3)
+    assert found[1, 1] == pytest.approx(1)
+    assert found[0, 0] == pytest.approx(4 / 9)
+    assert found[0, 2] == pytest.approx(6 / 9)
+
+
+def test_local_ratio_equals_a_slow_loop() -> None:
+    rng = np.random.default_rng(3)
+    first, second = (rng.uniform(0.1, 0.4, (9, 9)).astype(np.float32) for _ in range(2))
+    weight = rng.uniform(0.1, 1, (9, 9)).astype(np.float32)
+    first[4, 4] = second[2, 7] = np.nan
+    before = (second / first * np.where(weight > 0.5, 1.0, 1.5)).astype(np.float32)
+    is_odd = np.abs(second - before * first) >= 0.01
+    weight = np.where(is_odd, np.float32(ODD_WEIGHT), np.float32(1))
+    found = local_ratio(first, second, 3, before=before, limit=0.01)
+    for y in range(9):
+        for x in range(9):
+            here = window(y, x, 3)
+            seen = np.isfinite(first[here]) & np.isfinite(second[here])
+            a, b, w = first[here][seen], second[here][seen], weight[here][seen]
+            assert found[y, x] == pytest.approx((w * a * b).sum() / (w * a * a).sum(), rel=1e-4)
+
+
+def test_without_anything_to_compare_the_ratio_is_one() -> None:
+    nothing = np.full((5, 5), np.nan, dtype=np.float32)
+    even = np.ones((5, 5), dtype=np.float32)
+    assert (local_ratio(nothing, even, 3) == 1).all()
+    assert (local_ratio(even * 0, even, 3) == 1).all()
+
+
+@given(factor=st.floats(0.3, 3), side=st.sampled_from([1, 3, 5]), first=SOME_GAPS)
+def test_one_factor_of_light_is_found_wherever_anything_is_seen(
+    factor: float, side: int, first: NDArray[np.float32]
+) -> None:
+    ratio = local_ratio(first, first * np.float32(factor), side)
+    np.testing.assert_allclose(ratio[np.isfinite(first)], factor, rtol=1e-4)
+
+
+def test_mean_of_seen_leaves_out_what_is_not_seen() -> None:
+    values = np.array([[1, 2, np.nan], [4, 5, 6], [7, 8, 9]], dtype=np.float32)
+    found = mean_of_seen(values, 3)
+    assert found[1, 1] == pytest.approx((1 + 2 + 4 + 5 + 6 + 7 + 8 + 9) / 8)
+    assert found[0, 0] == pytest.approx((1 + 2 + 4 + 5) / 4)
+    assert np.isnan(found[0, 2])
+
+
+@given(values=SOME_GAPS, side=st.sampled_from([1, 3, 5]))
+def test_mean_of_seen_equals_a_slow_loop(values: NDArray[np.float32], side: int) -> None:
+    found = mean_of_seen(values, side)
+    for (y, x), value in np.ndenumerate(values):
+        here = values[window(y, x, side)]
+        expected = here[np.isfinite(here)].mean() if np.isfinite(value) else np.nan
+        np.testing.assert_allclose(found[y, x], expected, rtol=1e-4)
+
+
+@given(scale=st.floats(0.01, 100), offset=st.floats(-10, 10))
+def test_z_does_not_depend_on_units(scale: float, offset: float) -> None:
+    values = np.random.default_rng(5).normal(size=(20, 20)).astype(np.float32)
+    other = (values * scale + offset).astype(np.float32)
+    np.testing.assert_allclose(Noise.of(other).z(other), Noise.of(values).z(values), atol=2e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("outliers", [0, 4000], ids=["clean", "a-twentieth-changed"])
+def test_sigma_of_normal_noise_is_its_standard_deviation_even_with_outliers(outliers: int) -> None:
+    values = np.random.default_rng(6).normal(3.0, 0.5, 90_000).astype(np.float32)
+    values[:outliers] += 50
+    noise = Noise.of(values)
+    assert noise.middle == pytest.approx(3.0, abs=0.04)
+    assert noise.sigma == pytest.approx(0.5, rel=0.08)
+
+
+@pytest.mark.parametrize("value", [0.3, np.nan], ids=["all-equal", "nothing-seen"])
+def test_an_image_without_noise_has_no_outliers(value: float) -> None:
+    values = np.full((4, 4), value, dtype=np.float32)
+    z = Noise.of(values).z(values)
+    assert not (z > 0).any()
+    assert (np.isnan(z) == np.isnan(values)).all()
+
+
+def test_below_the_floor_no_noise_is_believed() -> None:
+    values = np.random.default_rng(7).normal(0, 0.001, (50, 50)).astype(np.float32)
+    assert Noise.of(values, sigma_floor=0.01).sigma == 0.01
+    assert Noise.of(values, sigma_floor=0.0001).sigma == pytest.approx(0.001, rel=0.1)
+
+
+def test_what_is_not_seen_has_no_z_and_no_say() -> None:
+    values = np.array([1, 2, 3, np.nan, np.nan], dtype=np.float32)
+    noise = Noise.of(values)
+    assert noise.middle == 2
+    assert np.isnan(noise.z(values)).tolist() == [False, False, False, True, True]
+
+
+@given(
+    values=arrays(np.float32, st.integers(1, 40), elements=st.floats(-1e6, 1e6, width=32)),
+    share=st.floats(0, 1),
+)
+def test_medians_and_quantiles_are_those_of_numpy(values: NDArray[np.float32], share: float) -> None:
+    assert median(values) == pytest.approx(float(np.median(values.astype(float))), rel=1e-6, abs=1e-6)
+    assert quantile(values, share) == pytest.approx(float(np.quantile(values.astype(float), share)), rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 3), (64, 65)])
+@pytest.mark.parametrize("side", [1, 3, 7, 121])
+def test_means_over_windows_of_any_size_equal_scipys(shape: tuple[int, int], side: int) -> None:
+    rng = np.random.default_rng(side)
+    values = rng.normal(0.2, 0.1, (2, *shape)).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    is_seen = np.isfinite(values)
+    size = (1, side, side)
+    total = ndimage.uniform_filter(np.where(is_seen, values, 0).astype(float), size, mode="constant")
+    weight = ndimage.uniform_filter(is_seen.astype(float), size, mode="constant")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = np.where(is_seen, total / weight, np.nan)
+    np.testing.assert_allclose(mean_of_seen(values, side), expected, rtol=1e-4, atol=1e-6)

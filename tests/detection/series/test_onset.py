@@ -1,0 +1,182 @@
+"""When an object began and how it grew, on beginnings made by hand."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from detection.series.beginnings import Beginnings
+from detection.series.onset import Course, Growth, OnsetParams, follow
+
+PARAMS = OnsetParams(begun_area_m2=300, begun_share=0.02)
+"""Three touching pixels are a beginning, one or none is not."""
+
+
+def course(  # noqa: PLR0913 - each a property of the object that a test may set
+    certain: NDArray[np.int64],
+    dates: int,
+    *,
+    hinted: NDArray[np.int64] | None = None,
+    step: NDArray[np.int64] | None = None,
+    hidden: tuple[int, ...] = (),
+    is_taken_down: bool = False,
+    gap_days: int = 25,
+) -> Course:
+    """Return an object of pixels of 10 m: those of `certain` that are not negative."""
+    is_changed = certain >= 0
+    is_seen = np.ones((dates, *certain.shape), dtype=bool)
+    is_seen[list(hidden)] = False
+    return Course(
+        begun=Beginnings(certain=certain, hinted=certain if hinted is None else hinted),
+        step=certain if step is None else step,
+        is_changed=is_changed,
+        is_seen=is_seen,
+        days=[date(2022, 1, 5) + timedelta(days=gap_days * index) for index in range(dates)],
+        pixel_area_m2=100.0,
+        is_taken_down=is_taken_down,
+    )
+
+
+def row(*first: int) -> NDArray[np.int64]:
+    return np.array([first])
+
+
+def interval(growth: Growth) -> tuple[int, int]:
+    """Return the looks between which the object began."""
+    return growth.seen[growth.looks_before - 1], growth.seen[growth.onset]
+
+
+def test_an_object_built_at_once_began_between_two_looks() -> None:
+    growth = follow(course(row(*[3] * 10), 6), PARAMS)
+    assert growth.seen == (0, 1, 2, 3, 4, 5)
+    assert growth.changed_share == (0, 0, 0, 1, 1, 1)
+    assert (growth.looks_before, growth.onset, growth.looks_after) == (3, 3, 3)
+    assert growth.is_bounded
+
+
+def test_the_first_strip_is_the_beginning_of_a_site_that_goes_on() -> None:
+    growth = follow(course(row(*[2] * 5, *[5] * 40), 8), PARAMS)
+    assert interval(growth) == (1, 2)
+    assert growth.changed_share == pytest.approx((0, 0, 1 / 9, 1 / 9, 1 / 9, 1, 1, 1))
+
+
+def test_scattered_pixels_do_not_begin_an_object() -> None:
+    certain = np.full((9, 9), 6)
+    certain[::3, ::3] = 2
+    assert interval(follow(course(certain, 8), PARAMS)) == (5, 6)
+
+
+def test_a_hint_widens_the_interval_downwards() -> None:
+    certain = row(*[4] * 20)
+    hinted = certain.copy()
+    hinted[0, :6] = 2
+    growth = follow(course(certain, 7, hinted=hinted), PARAMS)
+    assert interval(growth) == (1, 4)
+
+
+def test_a_bump_long_before_the_building_is_not_its_beginning() -> None:
+    growth = follow(course(row(*[1] * 4, *[7] * 30, *[8] * 20), 10), PARAMS)
+    assert interval(growth) == (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("early", "gap_days"), [pytest.param(4, 5, id="looks-in-quick-succession"), pytest.param(8, 25, id="much-ground")]
+)
+def test_what_is_no_bump_is_the_beginning(early: int, gap_days: int) -> None:
+    growth = follow(course(row(*[1] * early, *[7] * 30, *[8] * 20), 10, gap_days=gap_days), PARAMS)
+    assert interval(growth) == (0, 1)
+
+
+def test_what_is_taken_down_may_have_begun_a_look_before_it_shows() -> None:
+    certain = row(*[4] * 20)
+    assert interval(follow(course(certain, 7), PARAMS)) == (3, 4)
+    assert interval(follow(course(certain, 7, is_taken_down=True), PARAMS)) == (2, 4)
+    assert interval(follow(course(row(*[1] * 20), 7, is_taken_down=True), PARAMS)) == (0, 1)
+
+
+def test_a_date_on_which_the_object_was_hidden_is_no_look() -> None:
+    growth = follow(course(row(*[3] * 4), 6, hidden=(2, 3)), PARAMS)
+    assert growth.seen == (0, 1, 4, 5)
+    assert growth.changed_share == (0, 0, 1, 1)
+    assert interval(growth) == (1, 4)
+
+
+def test_half_an_object_in_sight_is_a_look_and_less_is_none() -> None:
+    made = course(row(3, 3, 3, 3), 4)
+    made.is_seen[1, 0, :2] = False
+    made.is_seen[2, 0, :3] = False
+    assert follow(made, PARAMS).seen == (0, 1, 3)
+
+
+def test_a_look_that_hid_the_part_that_began_first_cannot_exclude_it() -> None:
+    made = course(row(*[4] * 5, *[6] * 20), 8)
+    made.is_seen[3, 0, :5] = False
+    growth = follow(made, PARAMS)
+    assert growth.seen == tuple(range(8))
+    assert interval(growth) == (2, 4)
+
+
+def test_where_nothing_begins_clearly_the_clearest_steps_tell() -> None:
+    never = np.full((1, 20), 6)
+    growth = follow(course(never, 6, step=row(*[2] * 4, *[4] * 16)), PARAMS)
+    assert interval(growth) == (1, 2)
+    assert growth.changed_share == pytest.approx((0, 0, 0.2, 0.2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("first", "hidden"),
+    [pytest.param(2, (0, 1), id="never-seen-before"), pytest.param(3, (3, 4), id="never-seen-after")],
+)
+def test_a_change_without_a_look_on_both_sides_is_not_bounded(first: int, hidden: tuple[int, ...]) -> None:
+    assert not follow(course(row(*[first] * 4), 5, hidden=hidden), PARAMS).is_bounded
+
+
+def test_an_object_never_seen_has_no_looks() -> None:
+    growth = follow(course(row(2, 2, 2, 2), 4, hidden=(0, 1, 2, 3)), PARAMS)
+    assert growth.seen == ()
+    assert not growth.is_bounded
+    assert growth.looks_after == 0
+
+
+def test_pixels_that_are_not_of_the_object_have_no_say() -> None:
+    certain = np.array([[-1, 2, 2, -1], [-1, 2, 2, -1]])
+    made = course(certain, 4)
+    made.is_seen[:, :, [0, 3]] = False
+    growth = follow(made, PARAMS)
+    assert growth.seen == (0, 1, 2, 3)
+    assert growth.changed_share == (0, 0, 1, 1)
+
+
+@given(
+    certain=arrays(np.int64, (4, 5), elements=st.sampled_from([-1, 1, 2, 5, 8, 10])).filter(
+        lambda step: step.max() > 0
+    ),
+    earlier=arrays(np.int64, (4, 5), elements=st.integers(0, 3)),
+    is_seen=arrays(np.bool_, (10,)),
+    share=st.floats(0.01, 0.5),
+    is_taken_down=st.booleans(),
+)
+@settings(max_examples=60)
+def test_growth_never_falls_and_the_interval_never_runs_backwards(
+    certain: NDArray[np.int64],
+    earlier: NDArray[np.int64],
+    is_seen: NDArray[np.bool_],
+    share: float,
+    is_taken_down: bool,  # noqa: FBT001 - drawn by hypothesis
+) -> None:
+    hidden = tuple(np.flatnonzero(~is_seen).tolist())
+    hinted = np.where(certain >= 0, np.maximum(certain - earlier, 0), certain)
+    made = course(certain, 10, hinted=hinted, step=np.minimum(certain, 9), hidden=hidden, is_taken_down=is_taken_down)
+    growth = follow(made, replace(PARAMS, begun_share=share))
+    assert list(growth.changed_share) == sorted(growth.changed_share)
+    assert growth.looks_before <= growth.onset <= len(growth.seen)
+    assert (growth.looks_before > 0) == (0 < growth.onset < len(growth.seen))
+    assert growth.looks_after == len(growth.seen) - growth.onset
+    members = np.minimum(certain, 9)[certain >= 0]
+    expected = [sum(int(step) <= index for step in members) / members.size for index in growth.seen]
+    assert growth.changed_share == pytest.approx(expected)
