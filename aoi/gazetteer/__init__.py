@@ -1,0 +1,1 @@
+"""Which place does an address, or a name in any script, mean, and how exactly?"""
