@@ -71,7 +71,7 @@ class SentinelHubSettings(Section):
     provider: Literal["copernicus", "commercial"] = "copernicus"
     """The Copernicus Data Space (free within limits), or the commercial service."""
     collection: CollectionId = "sentinel-2-l2a"
-    """Optical reflectance, or terrain-corrected radar backscatter, which detection does not use yet."""
+    """Optical reflectance, or terrain-corrected radar backscatter, for the section `radar`."""
     credentials_file: str = ""
     """Instead of the environment: a file with the lines SH_CLIENT_ID=... and SH_CLIENT_SECRET=..., outside this
     workspace and readable by its owner alone."""

@@ -14,6 +14,7 @@ from geo.scene import Stack
 from outputs.pictures.before_after import draw_before_after
 from outputs.pictures.chips import chip, choose_looks
 from outputs.pictures.contents import BeforeAfter, FacilityMark
+from outputs.vocabulary import review_words
 
 MARGIN_M = 250.0
 """How much of the surroundings a picture shows on each side."""
@@ -96,6 +97,7 @@ def _picture(
         onset_by=by,
         credit=credit_line(surroundings.credit, (looks.days[before_index].year, looks.days[after_index].year)),
         facilities=marks,
+        review=review_words(row.verdict),
         is_true_colour=looks.is_true_colour,
     )
 

@@ -23,8 +23,8 @@ Schema = Mapping[str, Any]
 
 WIDTH = 98
 HEAD = """\
-# Settings of a sitewatch workspace. Every value below is the default unless you changed it;
-# a line may be deleted. `sitewatch doctor` says whether a run could start with them.
+# Settings of a sitewatch workspace. A key behind a # stands at its default and follows the default
+# of the version in use; take the # away to set it. `sitewatch doctor` says whether a run could start.
 """
 
 
@@ -37,14 +37,19 @@ def default_toml(config: Config | None = None) -> str:
         if section is None:
             blocks.append("\n".join(_left_out(name, definitions)))
             continue
-        blocks.append("\n".join(_section(name, section, definitions)))
+        untouched = None if name == "source" else getattr(Config(), name)
+        blocks.append("\n".join(_section(name, section, definitions, untouched)))
         if name == "source":
             blocks += ["\n".join(_other_source(other, definitions)) for other in _other_sources(section)]
     return "\n\n".join(block.rstrip() for block in blocks) + "\n"
 
 
-def _section(name: str, section: object, definitions: Schema) -> Iterator[str]:
-    """Yield the lines of one table, then those of the tables inside it."""
+def _section(name: str, section: object, definitions: Schema, untouched: object = None) -> Iterator[str]:
+    """Yield the lines of one table, then those of the tables inside it.
+
+    Keys whose value is that of `untouched` are commented out: a file that pinned the defaults of the day on which it
+    was made would keep them for ever.
+    """
     schema = definitions[type(section).__name__]
     summary = (schema.get("description") or "").strip().split("\n")[0]
     if summary:
@@ -53,13 +58,17 @@ def _section(name: str, section: object, definitions: Schema) -> Iterator[str]:
     tables = []
     for key, value in _items(section):
         if is_dataclass(value):
-            tables.append((f"{name}.{key}", value))
+            tables.append((f"{name}.{key}", value, getattr(untouched, key, None)))
             continue
         yield from _comment(schema["properties"][key])
-        yield f"{key} = {_toml(value)}" if value is not None else f"# {key} ="
-    for inner, value in tables:
+        if value is None:
+            yield f"#{key} ="
+        else:
+            is_default = untouched is not None and getattr(untouched, key, None) == value
+            yield f"{'#' if is_default else ''}{key} = {_toml(value)}"
+    for inner, value, inner_untouched in tables:
         yield ""
-        yield from _section(inner, value, definitions)
+        yield from _section(inner, value, definitions, inner_untouched)
 
 
 def _other_sources(chosen: object) -> list[object]:
@@ -77,14 +86,14 @@ def _other_source(other: object, definitions: Schema) -> Iterator[str]:
     """Yield a kind of source that was not chosen, commented out."""
     yield "# Or, instead:"
     for line in _section("source", other, definitions):
-        yield line if line.startswith("#") else f"# {line}"
+        yield line if line.startswith("#") else f"#{line}"
 
 
 def _left_out(name: str, definitions: Schema) -> Iterator[str]:
     """Yield a section that may be left out, and is, commented out."""
     yield from _comment(Config.model_json_schema()["properties"][name])
     for line in _section(name, SimulatedRadarSettings(), definitions):
-        yield line if line.startswith("#") else f"# {line}"
+        yield line if line.startswith("#") else f"#{line}"
 
 
 def _items(section: object) -> list[tuple[str, Any]]:

@@ -4,12 +4,12 @@ The event colours keep apart on sand, soil and vegetation, and for readers with 
 carries a meaning alone: a word, a shape or a dash always says the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from aoi.facilities import FacilityKind
-from detection.schema import Event, Outcome, Phase, Relation, Status
+from detection.schema import Event, Outcome, Phase, Relation, Status, Verdict
 
 EVENT_WORDS: Mapping[str, str] = {
     Event.CONSTRUCTION: "Construction",
@@ -70,6 +70,22 @@ PHASE_WORDS: Mapping[str, str] = {
     Phase.COMPLETE: "Complete",
 }
 NOT_REVIEWED = "Found by computer. Not reviewed by a person."
+REVIEWED: Mapping[str, str] = {
+    Verdict.CONFIRMED: "Found by computer. Confirmed by a person who looked at it.",
+    Verdict.REJECTED: "Found by computer. Rejected by a person who looked at it.",
+    Verdict.UNSURE: "Found by computer. A person who looked at it could not decide.",
+}
+
+
+def review_words(verdict: object) -> str:
+    """Say whether a person looked at a detection, and what they held it to be."""
+    return NOT_REVIEWED if verdict is None or pd.isna(verdict) else REVIEWED[str(verdict)]  # type: ignore[call-overload]  # one value, no array
+
+
+def review_summary(verdicts: Iterable[object]) -> str:
+    """Say of many detections how many a person looked at."""
+    seen = [verdict is not None and not pd.isna(verdict) for verdict in verdicts]  # type: ignore[call-overload]  # one value each
+    return f"Found by computer. {sum(seen)} of {len(seen)} reviewed by a person." if any(seen) else NOT_REVIEWED
 
 
 def words(table: Mapping[str, str], value: object) -> str:

@@ -23,13 +23,14 @@ from outputs.vocabulary import (
     EVENT_COLOURS,
     EVENT_WORDS,
     FACILITY_WORDS,
-    NOT_REVIEWED,
     OUTCOME_MEANINGS,
     OUTCOME_WORDS,
     STATUS_MEANINGS,
     STATUS_WORDS,
     UNSEEN_OUTCOMES,
     is_simulated,
+    review_summary,
+    review_words,
     words,
 )
 
@@ -90,6 +91,7 @@ class DetectionView:
     colour: str
     status: str
     status_meaning: str
+    review: str
     confidence: str
     onset: str
     last_seen: str
@@ -152,7 +154,7 @@ def page_of(summary: RunSummary) -> str:
             failures=[(area_names.get(area_id, area_id), reason) for area_id, reason in summary.failures],
             maps=_maps(summary, detections),
             event_colours=[(EVENT_WORDS[event], EVENT_COLOURS[event]) for event in Event],
-            review=NOT_REVIEWED,
+            review=review_summary(row["verdict"] for row in _rows(summary.detections)),
             is_simulated=is_simulated(summary.credit),
         )
     )
@@ -181,6 +183,7 @@ def _detections(summary: RunSummary, area_names: Mapping[str, str]) -> Iterator[
             colour=EVENT_COLOURS.get(row["event"], "#1a1a1a"),
             status=words(STATUS_WORDS, row["status"]),
             status_meaning=words(STATUS_MEANINGS, row["status"]),
+            review=review_words(row["verdict"]),
             confidence=f"{row['confidence']:.2f}",
             onset=f"after {_day(row['onset_after'])}, by {_day(row['onset_by'])}",
             last_seen=_day(row["last_seen_on"]),

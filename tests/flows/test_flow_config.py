@@ -1,5 +1,6 @@
 """Settings are refused with a reason, and the default file explains itself."""
 
+import re
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -42,8 +43,18 @@ def test_any_settings_printed_read_back_as_they_were(pixel_m: float, workers: in
 def test_every_key_of_the_default_file_is_explained() -> None:
     lines = default_toml().splitlines()
     for above, line in pairwise(lines):
-        if " = " in line.lstrip("# ") and not line.startswith("#"):
+        if re.match(r"#?\w+ = ", line):
             assert above.startswith("# "), line
+
+
+def test_a_default_is_not_pinned_by_the_file_and_what_was_chosen_is(tmp_path: Path) -> None:
+    text = default_toml(Config(grid=GridSettings(pixel_m=20.0)))
+    assert "\npixel_m = 20.0\n" in text
+    assert "\n#margin_m = " in text
+    assert set(tomllib.loads(text)["grid"]) == {"pixel_m"}
+    blocks = [block for block in default_toml().split("\n\n") if "#[" not in block]
+    opened = re.sub(r"(?m)^#(?=\w+ = )", "", "\n\n".join(blocks))
+    assert reading(opened, tmp_path) == Config(), "with every # taken away the same settings stand there"
 
 
 def test_the_default_file_keeps_lines_short() -> None:

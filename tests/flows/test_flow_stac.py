@@ -55,8 +55,8 @@ def test_every_preset_can_be_named(name: str, tmp_path: Path) -> None:
 
 def test_the_printed_settings_show_how_to_use_a_catalogue() -> None:
     text = default_toml()
-    assert '# kind = "stac"' in text
-    assert '# preset = "earth-search"' in text
+    assert '#kind = "stac"' in text
+    assert '#preset = "earth-search"' in text
 
 
 def catalogue(site: "Site") -> Path:

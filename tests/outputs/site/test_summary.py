@@ -128,6 +128,20 @@ def test_the_confirmed_come_first_and_everything_is_told(summary: RunSummary) ->
         assert said in text, said
 
 
+def test_what_a_person_decided_stands_with_the_change_and_is_counted(summary: RunSummary) -> None:
+    verdicts = {"camp": "confirmed", "rejected": "rejected", "field": "unsure"}
+    reviewed = summary.detections.assign(verdict=summary.detections["detection_id"].map(verdicts))
+    text = " ".join(_Page(page_of(replace(summary, detections=reviewed))).text.split())
+    assert "Found by computer. 3 of 6 reviewed by a person. Each change is an indication" in text
+    for said, count in (
+        ("Confirmed by a person who looked at it.", 1),
+        ("Rejected by a person who looked at it.", 1),
+        ("A person who looked at it could not decide.", 1),
+        ("Not reviewed by a person.", 3),
+    ):
+        assert text.count(said) == count, said
+
+
 def test_an_area_of_which_nothing_is_known_is_not_passed_over(summary: RunSummary, coverage: gpd.GeoDataFrame) -> None:
     text = " ".join(_Page(page_of(replace(summary, coverage=coverage.iloc[:2]))).text.split())
     assert "North slope Not looked at: nothing can be said" in text
