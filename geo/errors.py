@@ -2,7 +2,7 @@
 
     SitewatchError
     ├── ConfigError                 a setting is missing or wrong
-    ├── AoiError                    an area or facility is wrong: names the file and the row
+    ├── AoiError                    an area, facility, supplier or list is wrong: names the file and the row
     ├── SourceError                 imagery is wrong: names the file or product
     │   ├── SourceUnavailableError  the same request may work later: retry
     │   └── QuotaExceededError      no more requests are allowed for now: stop
@@ -24,7 +24,7 @@ class ConfigError(SitewatchError):
 
 
 class AoiError(SitewatchError):
-    """An area or facility is wrong; the message names the file and the row."""
+    """An area, facility, supplier or list is wrong; the message names the file and the row."""
 
 
 class SourceError(SitewatchError):

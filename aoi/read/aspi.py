@@ -18,6 +18,7 @@ from pathlib import Path
 from shapely.geometry import Point
 
 from aoi.facilities import Facility, FacilityKind
+from aoi.read.imported import RejectedRow
 from geo.errors import AoiError
 
 logger = logging.getLogger(__name__)
@@ -110,19 +111,11 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AsideRow:
-    """A row that cannot be used."""
-
-    where: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AspiTable:
     """All rows."""
 
     records: tuple[Record, ...]
-    aside: tuple[AsideRow, ...]
+    aside: tuple[RejectedRow, ...]
 
     @property
     def facilities(self) -> tuple[Facility, ...]:
@@ -144,7 +137,7 @@ def read_aspi(path: Path) -> AspiTable:
         try:
             record = _record(row)
         except AoiError as error:
-            aside.append(AsideRow(where=where, reason=str(error)))
+            aside.append(RejectedRow(where=where, reason=str(error), cells=row))
             logger.warning("%s: left out: %s", where, error)
             continue
         place = (record.facility.location_4326.x, record.facility.location_4326.y)

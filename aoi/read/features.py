@@ -3,6 +3,7 @@
 import logging
 import math
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,9 @@ from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
+from aoi.read.archives import BROKEN_ARCHIVE, check_archive
+from aoi.read.imported import RejectedRow
+from aoi.read.markup import check_xml, check_xml_stream
 from geo.crs import LON_LAT_EPSG
 from geo.errors import AoiError
 
@@ -25,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 _JSON_SUFFIXES = frozenset({".geojson", ".json"})
 _KML_SUFFIXES = frozenset({".kml", ".kmz"})
+_XML_SUFFIXES = frozenset({".kml", ".gml", ".gpx"})
+_VIRTUAL = (b"<OGRVRTDataSource", b"<VRTDataset", b"gdal_streamed_alg", b"<OGRWFSDataSource")
+_START_BYTES = 4_096
 _SHAPEFILE_NAME_LENGTH = 10
 """A Shapefile cuts the names of its columns."""
 _UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, UnicodeDecodeError)
@@ -76,8 +83,24 @@ def read_rows(path: Path, *, layer: str) -> tuple[Row, ...]:
         AoiError: The file is missing, no vector file, empty, without CRS, or a row has no usable geometry.
 
     """
+    rows = []
+    for row in scan_rows(path, layer=layer):
+        if isinstance(row, RejectedRow):
+            raise AoiError(f"{row.where}: {row.reason}")
+        rows.append(row)
+    return tuple(rows)
+
+
+def scan_rows(path: Path, *, layer: str) -> tuple[Row | RejectedRow, ...]:
+    """Read every feature of the vector file at `path`; one without a usable geometry comes as a rejected row.
+
+    Raises:
+        AoiError: The file is missing, no vector file, hostile, empty, or without CRS.
+
+    """
     if not path.exists():
         raise AoiError(f"{path}: there is no such file")
+    _check_safe(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # what GDAL remarks about a row, the row's check tells
@@ -104,7 +127,32 @@ def _layers(path: Path, wanted: str) -> list[str]:
     raise AoiError(f"{path}: has several layers and none is called {wanted!r}: {', '.join(layers)}")
 
 
-def _rows(path: Path, layers: Sequence[str]) -> Iterator[Row]:
+def _check_safe(path: Path) -> None:
+    """Refuse what GDAL would follow or blow up: virtual layers that name other files, XML entities, archive bombs."""
+    if not path.is_file():
+        return
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+    if any(sign in start for sign in _VIRTUAL):
+        raise AoiError(f"{path}: is a virtual layer that names other files, which is not read; export the layer itself")
+    if suffix == ".kmz":
+        for member in check_archive(path):
+            if member.lower().endswith(".kml"):
+                _check_member(path, member)
+    elif suffix in _XML_SUFFIXES:
+        check_xml(path)
+
+
+def _check_member(path: Path, member: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            check_xml_stream(file, what=f"{path}: {member}")
+    except BROKEN_ARCHIVE as error:
+        raise AoiError(f"{path}: is a damaged archive ({error})") from error
+
+
+def _rows(path: Path, layers: Sequence[str]) -> Iterator[Row | RejectedRow]:
     # GDAL takes every text that looks like a date for one, also in a name; dates are read here, where they are meant.
     options = {"DATE_AS_STRING": "YES"} if path.suffix.lower() in _JSON_SUFFIXES else {}
     number = 0
@@ -117,7 +165,13 @@ def _rows(path: Path, layers: Sequence[str]) -> Iterator[Row]:
             cells = {name: _plain(column[index]) for name, column in zip(names, columns, strict=True)}
             said = {name: value for name, value in cells.items() if value is not None}
             where = f"{path}, row {number}{_called(said)}"
-            yield Row(number=number, where=where, cells=said, shape_4326=_shape(wkb, to_4326, where=where))
+            try:
+                shape = _shape(wkb, to_4326)
+            except AoiError as error:
+                told = {name: str(value) for name, value in said.items()}
+                yield RejectedRow(where=where, reason=str(error), cells=told)
+                continue
+            yield Row(number=number, where=where, cells=said, shape_4326=shape)
 
 
 def _to_4326(path: Path, crs: str | None) -> Transformer:
@@ -147,16 +201,16 @@ def _called(cells: Mapping[str, Any]) -> str:
     return f" ({names[0]})" if names else ""
 
 
-def _shape(wkb: bytes | None, to_4326: Transformer, *, where: str) -> BaseGeometry:
+def _shape(wkb: bytes | None, to_4326: Transformer) -> BaseGeometry:
     if wkb is None:
-        raise AoiError(f"{where}: has no geometry")
+        raise AoiError("has no geometry")
     try:
         shape = shapely.force_2d(shapely.from_wkb(wkb))
     except ShapelyError as error:
-        raise AoiError(f"{where}: its geometry cannot be used: {error}") from error
+        raise AoiError(f"its geometry cannot be used: {error}") from error
     if shape.is_empty:
-        raise AoiError(f"{where}: its geometry is empty")
+        raise AoiError("its geometry is empty")
     moved: BaseGeometry = shapely.transform(shape, lambda xy: np.column_stack(to_4326.transform(xy[:, 0], xy[:, 1])))
     if not np.isfinite(moved.bounds).all():
-        raise AoiError(f"{where}: its coordinates lie outside the range of the file's coordinate reference system")
+        raise AoiError("its coordinates lie outside the range of the file's coordinate reference system")
     return moved

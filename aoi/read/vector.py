@@ -1,4 +1,7 @@
-"""Areas and facilities from files of geographers: GeoJSON, GeoPackage, Shapefile, KML, in any CRS.
+"""One door for areas and facilities: GeoJSON, GeoPackage, Shapefile, KML and KMZ in any CRS, OpenStreetMap, tables.
+
+Tables are CSV, XLSX and saved web pages with columns of coordinates: see `aoi.read.place_rows`. What follows is of the
+files of geographers.
 
 Columns of areas, in any order and case: ``id`` (or ``area_id``; made from the name where missing), ``name``,
 ``purpose``, ``events`` (a list, or text with commas), ``since``. Columns of facilities: ``id`` (likewise), ``name`` or
@@ -7,10 +10,9 @@ are ignored, empty cells mean what the fields of `Area` and `Facility` mean by d
 letters by a Shapefile is understood.
 """
 
-import hashlib
 import json
+import logging
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from math import isfinite
@@ -22,14 +24,19 @@ from shapely.geometry import MultiPoint
 
 from aoi.areas import EVENTS, Area, Purpose
 from aoi.facilities import Facility, FacilityKind
-from aoi.read.features import Row, read_rows
+from aoi.read.columns import Said, load_override
+from aoi.read.features import Row, scan_rows
+from aoi.read.ids import slug
+from aoi.read.imported import Import, RejectedRow, checksum
+from aoi.read.place_rows import LIST_SUFFIXES, PlaceParams, areas_of_list, facilities_of_list
 from geo.crs import LON_LAT_EPSG
 from geo.errors import AoiError
+
+logger = logging.getLogger(__name__)
 
 AREA_COLUMNS = ("id", "name", "purpose", "events", "since")
 FACILITY_COLUMNS = ("id", "name", "names", "kind", "status", "source", "position_error_m")
 
-_LONGEST_SLUG = 48
 _BETWEEN_NAMES = re.compile(r"[|;]")
 
 Made = TypeVar("Made", Area, Facility)
@@ -37,23 +44,73 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 def read_areas(path: Path) -> tuple[Area, ...]:
-    """Return the areas that the vector file at `path` holds, in its order.
+    """Return the areas that the file at `path` holds, in its order.
 
     Raises:
-        AoiError: The file cannot be read or a row is wrong; names the file, the row (from 1) and its id or name.
+        AoiError: The file cannot be read or a row is wrong; names the file, the row (from 1) and its id or name. Of
+            tables and extracts of OpenStreetMap, wrong rows are left out with a warning.
 
     """
+    if _is_list(path):
+        return _warned(import_areas(path))
     return _read(path, layer="areas", make=_area, id_of=lambda area: area.area_id)
 
 
 def read_facilities(path: Path) -> tuple[Facility, ...]:
-    """Return the facilities that the vector file at `path` holds, in its order.
+    """Return the facilities that the file at `path` holds, in its order.
 
     Raises:
-        AoiError: The file cannot be read or a row is wrong; names the file, the row (from 1) and its id or name.
+        AoiError: The file cannot be read or a row is wrong; names the file, the row (from 1) and its id or name. Of
+            tables and extracts of OpenStreetMap, wrong rows are left out with a warning.
 
     """
+    if _is_list(path):
+        return _warned(import_facilities(path))
     return _read(path, layer="facilities", make=_facility, id_of=lambda facility: facility.facility_id)
+
+
+def import_areas(path: Path, mapping: Said = None, *, encoding: str | None = None) -> Import[Area]:
+    """Return all areas that the file at `path` holds, with the rows that were kept aside and why.
+
+    Raises:
+        AoiError: The file cannot be read at all.
+
+    """
+    path = Path(path)
+    if _is_list(path):
+        return areas_of_list(path, PlaceParams(override=load_override(mapping), encoding=encoding))
+    return _import(path, layer="areas", make=_area, id_of=lambda area: area.area_id)
+
+
+def import_facilities(path: Path, mapping: Said = None, *, encoding: str | None = None) -> Import[Facility]:
+    """Return all facilities that the file at `path` holds, with the rows that were kept aside and why.
+
+    Args:
+        path: Any of the formats of this module, or the table of ASPI.
+        mapping: Of a table: field to heading or headings, or a TOML file of such lines. Fields: name, id, latitude,
+            longitude, position, datum, kind, status, source, position_error_m.
+        encoding: Of a table; None: found out.
+
+    Raises:
+        AoiError: The file cannot be read at all.
+
+    """
+    path = Path(path)
+    if _is_list(path):
+        return facilities_of_list(path, PlaceParams(override=load_override(mapping), encoding=encoding))
+    return _import(path, layer="facilities", make=_facility, id_of=lambda facility: facility.facility_id)
+
+
+def _is_list(path: Path) -> bool:
+    return Path(path).suffix.lower() in LIST_SUFFIXES
+
+
+def _warned(found: Import[Made]) -> tuple[Made, ...]:
+    for row in found.rejected:
+        logger.warning("%s: left out: %s", row.where, row.reason)
+    for note in found.notes:
+        logger.info("%s", note)
+    return found.items
 
 
 def areas_frame(areas: Sequence[Area]) -> gpd.GeoDataFrame:
@@ -106,20 +163,43 @@ def _frame(rows: Sequence[dict[str, object]], columns: Sequence[str]) -> gpd.Geo
 def _read(
     path: Path, *, layer: str, make: Callable[[Row, str], Made], id_of: Callable[[Made], str]
 ) -> tuple[Made, ...]:
-    rows = read_rows(Path(path), layer=layer)
-    only_name = Path(path).stem if len(rows) == 1 else ""
+    found = _import(Path(path), layer=layer, make=make, id_of=id_of)
+    if found.rejected:
+        raise AoiError(f"{found.rejected[0].where}: {found.rejected[0].reason}")
+    return found.items
+
+
+def _import(path: Path, *, layer: str, make: Callable[[Row, str], Made], id_of: Callable[[Made], str]) -> Import[Made]:
+    rows = scan_rows(path, layer=layer)
+    only_name = path.stem if len(rows) == 1 else ""
     seen: dict[str, int] = {}
-    found = []
+    found: list[Made] = []
+    rejected: list[RejectedRow] = []
     for row in rows:
+        if isinstance(row, RejectedRow):
+            rejected.append(row)
+            continue
         try:
             one = make(row, only_name)
         except AoiError as error:
-            raise AoiError(f"{row.where}: {error}") from error
+            rejected.append(_aside(row, str(error)))
+            continue
         if id_of(one) in seen:
-            raise AoiError(f"{row.where}: the id {id_of(one)!r} stands already in row {seen[id_of(one)]}")
+            rejected.append(_aside(row, f"the id {id_of(one)!r} stands already in row {seen[id_of(one)]}"))
+            continue
         seen[id_of(one)] = row.number
         found.append(one)
-    return tuple(found)
+    return Import(
+        path=str(path),
+        items=tuple(found),
+        rejected=tuple(rejected),
+        version=checksum(path) if path.is_file() else "",
+        rows_read=len(rows),
+    )
+
+
+def _aside(row: Row, reason: str) -> RejectedRow:
+    return RejectedRow(where=row.where, reason=reason, cells={name: str(value) for name, value in row.cells.items()})
 
 
 def _area(row: Row, only_name: str) -> Area:
@@ -128,7 +208,7 @@ def _area(row: Row, only_name: str) -> Area:
     if not name:
         raise AoiError("an area needs an id or a name")
     return Area(
-        area_id=said_id or _slug(name, what="area"),
+        area_id=said_id or slug(name, what="area"),
         name=name,
         polygon_4326=row.shape_4326,
         purpose=_word(row, "purpose", Purpose, default=Purpose.SITE),
@@ -146,7 +226,7 @@ def _facility(row: Row, only_name: str) -> Facility:
     if isinstance(shape, MultiPoint) and len(shape.geoms) == 1:
         shape = shape.geoms[0]
     return Facility(
-        facility_id=said_id or _slug(names[0], what="facility"),
+        facility_id=said_id or slug(names[0], what="facility"),
         names=names,
         location_4326=shape,
         kind=_word(row, "kind", FacilityKind, default=FacilityKind.OTHER),
@@ -218,15 +298,3 @@ def _metres(row: Row, column: str) -> float:
     if not isfinite(value):
         raise AoiError(f"{column} must be a number of metres; got {text!r}")
     return value
-
-
-def _slug(name: str, *, what: str) -> str:
-    """Return an id made from `name`, the same on every run.
-
-    Letters without a plain Latin form are dropped; a digest of the whole name then keeps different names apart.
-    """
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
-    slug = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:_LONGEST_SLUG].strip("-")
-    if slug and plain.isascii() and len(plain) <= _LONGEST_SLUG:
-        return slug
-    return f"{slug or what}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

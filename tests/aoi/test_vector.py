@@ -307,7 +307,7 @@ def test_an_area_cannot_be_a_point(tmp_path: Path) -> None:
         pytest.param("a.gpkg", "not a database", "cannot be read as GeoJSON", id="not-a-geopackage"),
         pytest.param("a.shp", "\x00\x00", "cannot be read as GeoJSON", id="broken-shapefile"),
         pytest.param("a.txt", "hello", "cannot be read as GeoJSON", id="no-vector-file"),
-        pytest.param("a.csv", "id,name\na,b\n", "has no geometries", id="table"),
+        pytest.param("a.csv", "id,name\na,b\n", "not read, for no column is understood as latitude", id="table"),
         pytest.param("a.geojson", '{"type": "FeatureCollection", "features": []}', "is empty", id="no-features"),
     ],
 )
