@@ -1,1 +1,6 @@
-"""Which place does an address, or a name in any script, mean, and how exactly?"""
+"""The places of China and of the world, and where an address lies, offline."""
+
+from aoi.gazetteer.gazetteer import Gazetteer, PlaceWord
+from aoi.gazetteer.place import Geocode, Level, Place, Precision
+
+__all__ = ["Gazetteer", "Geocode", "Level", "Place", "PlaceWord", "Precision"]
