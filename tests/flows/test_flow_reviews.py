@@ -4,7 +4,6 @@ import csv
 import json
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +17,9 @@ from detection.schema import Verdict
 from flows.cli import app
 from flows.outcome import State
 from flows.product import find_product
-from flows.reviews import read_reviews, review_detection
+from flows.reviews import read_reviews
 from flows.run import run_workspace
+from flows.workspace import Workspace
 from geo.errors import ConfigError
 from geo.scene import Stack
 from tests.flows.conftest import plain_detector
@@ -108,23 +108,34 @@ def test_what_is_no_review_is_refused_and_nothing_is_written(
     code, said = ask(ran, *arguments)
     assert code == 2
     assert named in " ".join(said.split())
-    assert not (ran.root / "reviews.jsonl").exists()
+    assert read_reviews(Workspace.open(ran.root)) == {}
 
 
-def test_a_line_that_cannot_be_read_is_named(ran: "Site") -> None:
-    review_detection(ran.root, str(detection(ran)["detection_id"]), Verdict.UNSURE, reviewer="ayse")
+def line(site: "Site", verdict: str, at: str) -> str:
+    name = str(detection(site)["detection_id"])
+    document = {"area_id": "west", "detection_id": name, "verdict": verdict, "reviewer": "x", "at": at, "note": "说明"}
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def test_an_earlier_file_of_reviews_is_taken_over_whole_and_once(ran: "Site") -> None:
+    earlier = line(ran, "rejected", "2022-03-01T00:00:00+00:00") + line(ran, "unsure", "2022-02-28T22:00:00-01:00")
+    (ran.root / "reviews.jsonl").write_text(earlier, encoding="utf-8")
+    for _ in range(2):
+        reviews = read_reviews(Workspace.open(ran.root))["west"]
+        assert [(one.verdict, one.note) for one in reviews] == [(Verdict.UNSURE, "说明"), (Verdict.REJECTED, "说明")]
+    assert (ran.root / "reviews.jsonl.adopted").read_text(encoding="utf-8") == earlier
+    run_workspace(ran.root)
+    assert detection(ran)["verdict"] == "rejected"
+
+
+def test_a_line_that_cannot_be_read_is_named_and_the_file_stays(ran: "Site") -> None:
     path = ran.root / "reviews.jsonl"
-    path.write_text(path.read_text(encoding="utf-8") + '{"area_id": "west"}\n', encoding="utf-8")
+    path.write_text(line(ran, "unsure", "2022-03-01T00:00:00+00:00") + '{"area_id": "west"}\n', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"reviews\.jsonl, line 2: expected area_id, detection_id"):
         run_workspace(ran.root)
+    assert path.exists()
 
 
-def test_reviews_are_read_oldest_first_whatever_their_order(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.jsonl"
-    lines = [
-        {"area_id": "a", "detection_id": "a-1", "verdict": verdict, "reviewer": "x", "at": at, "note": "说明"}
-        for verdict, at in (("unsure", "2022-03-01T00:00:00+00:00"), ("rejected", "2022-02-28T23:00:00-03:00"))
-    ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    assert [one.verdict for one in read_reviews(path)["a"]] == [Verdict.UNSURE, Verdict.REJECTED]
-    assert read_reviews(tmp_path / "none.jsonl") == {}
+def test_before_the_first_run_there_are_no_reviews_and_looking_makes_no_file(site: "Site") -> None:
+    assert read_reviews(Workspace.open(site.root)) == {}
+    assert not (site.root / "store.sqlite").exists()
