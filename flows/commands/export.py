@@ -29,3 +29,21 @@ def smart(  # noqa: PLR0913  # each argument is an option of the command
         from flows.export import export_smart  # noqa: PLC0415
 
         export_smart(folder_of(context, workspace), folder, show, region_id=region, originator=originator)
+
+
+@app.command("layer", epilog=EXIT_CODES)
+def layer(
+    context: typer.Context,
+    path: Annotated[
+        Path, typer.Argument(help="The file: .fgb, .parquet, .geojson, .kml, .kmz, or .shp for a folder of its parts.")
+    ],
+    *,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write all current detections as one file in the format that its suffix names."""
+    with speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.export import export_layer  # noqa: PLC0415
+
+        export_layer(folder_of(context, workspace), path, show)
