@@ -3,22 +3,25 @@
 The parts are weighed into a sum of log-odds, each written down with its weight. Weights are set by judgement: there
 are no labelled cases at 10 m to fit them to. Proxies alone never make an indication. Where the wall cannot be seen
 and nothing was demolished, the answer is that it cannot be told: a mesh fence, wire or a tower may have gone, and
-10 m imagery shows nothing of it. There is no answer that says that nothing changed.
+10 m imagery shows nothing of it. Nor does a line that still stands out prove a wall: a road or a bank beside it looks
+alike. So there is no answer that says that nothing changed.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from math import exp, isfinite, log10
 
-from detection.desecuritisation.demolition import LostRoof, total_area_m2
+from aoi.facilities import FacilityKind
+from detection.desecuritisation.demolition import DemolitionParams, LostRoof, total_area_m2
 from detection.desecuritisation.proxies import Proxy, ProxyKind
 from detection.perimeter import ArcState, Perimeter
 from detection.perimeter.result import CHANGES
 
 CONFIRM = "An indication from 10 m imagery: confirm it on finer imagery before it is used."
+CONFIRM_ANY = "What 10 m imagery leaves open, finer imagery may tell."
 UNSEEN = "Mesh fences, wire, gates and watchtowers cannot be seen at 10 m: they may have been removed or not."
 
 WEIGHTS = {
@@ -37,14 +40,25 @@ class Answer(StrEnum):
 
     INDICATED = "indicated"
     """Wall or buildings are gone, beyond chance."""
-    WALL_STANDS = "wall_stands"
-    """A wall stands as far as it can be told, and no building was lost that could have been seen."""
     CANNOT_TELL = "cannot_tell"
+    """Nothing beyond chance is gone of what could be seen, or nothing could be seen: the text says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesecuritisationParams:
-    """When something is an indication."""
+    """Which facilities are asked about, and when something is an indication."""
+
+    kinds: tuple[FacilityKind, ...] = (FacilityKind.CAMP, FacilityKind.PRISON)
+    """Facilities of these kinds are asked about; an empty list and no `facilities`: none is."""
+
+    facilities: tuple[str, ...] = ()
+    """Ids of further facilities that are asked about, of whatever kind."""
+
+    around_m: float = 800.0
+    """So much of the surroundings of a perimeter is looked at: its copies lie there."""
+
+    most_values: int = 60_000_000
+    """Of imagery (looks x bands x pixels) that one perimeter may take: fewer surroundings are looked at then."""
 
     loss_p: float = 0.001
     """A loss of the wall along some stretch must be rarer than this by chance."""
@@ -58,8 +72,18 @@ class DesecuritisationParams:
     proxy_p: float = 0.01
     """A proxy rarer than this by chance counts."""
 
-    standing_share: float = 0.5
-    """The wall is said to stand only where at least this share (0-1) of the perimeter is seen to."""
+    roofs: DemolitionParams = field(default_factory=DemolitionParams)
+
+    def __post_init__(self) -> None:
+        if self.around_m <= 0 or self.most_values <= 0:
+            raise ValueError(f"around_m and most_values must be above 0; got {self.around_m} and {self.most_values}")
+        for name in ("loss_p", "proxy_p", "least_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie above 0 and not above 1; got {getattr(self, name)}")
+
+    def asks_about(self, facility_id: str, kind: FacilityKind) -> bool:
+        """Say whether a facility is asked about."""
+        return kind in self.kinds or facility_id in self.facilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +112,8 @@ class Desecuritisation:
     """The last look without the earliest sign and the first look with it."""
     terms: tuple[Term, ...]
     proxies: tuple[Proxy, ...]
+    reason: str
+    """What the answer rests on, or why there is none."""
     text: str
     """For the reader: the reason, what cannot be seen, and that it must be confirmed."""
 
@@ -138,14 +164,14 @@ def weigh_desecuritisation(
     is_wall_lost, is_roof_lost = _wall_is_lost(perimeter, params), _roof_is_lost(roofs, params)
     terms = _terms(perimeter, roofs, proxies, params)
     is_indicated = is_wall_lost or is_roof_lost
-    stands = perimeter.share(ArcState.PRESENT) >= params.standing_share
-    answer = Answer.INDICATED if is_indicated else Answer.WALL_STANDS if stands else Answer.CANNOT_TELL
+    answer = Answer.INDICATED if is_indicated else Answer.CANNOT_TELL
     return Desecuritisation(
         answer=answer,
         probability=1 / (1 + exp(-sum(term.contribution for term in terms))) if is_indicated else None,
         changed=_changed(perimeter, roofs) if is_indicated else None,
         terms=terms,
         proxies=tuple(proxies),
+        reason=why(perimeter, roofs) if is_indicated else why_not(perimeter, roofs),
         text=_text(answer, perimeter, roofs),
     )
 
@@ -186,25 +212,50 @@ def _ramp(value: float, low: float, high: float) -> float:
 
 
 def _changed(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> tuple[date, date] | None:
-    """Return the interval of the earliest sign."""
+    """Return the interval of the earliest sign; arcs that went are dated together, where they could be."""
     arcs = [(arc.changed_after, arc.changed_by) for arc in perimeter.arcs if arc.state in CHANGES - {ArcState.APPEARED}]
     signs = [(after, by) for after, by in arcs if after is not None and by is not None]
+    signs = [perimeter.changed] if perimeter.changed is not None else signs
     signs += [(roof.gone_after, roof.gone_by) for roof in roofs if roof.is_loss]
     return min(signs, key=lambda sign: sign[1], default=None)
 
 
 def _text(answer: Answer, perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:
     if answer is Answer.INDICATED:
-        best, low, high = total_area_m2(roofs)
-        roof = f" Roofs lost: {best:.0f} m2 ({low:.0f} to {high:.0f})." if best else ""
-        return (
-            f"{_lost_share(perimeter):.0%} of the perimeter stands out less, or not any more.{roof} {CONFIRM} {UNSEEN}"
+        return f"{why(perimeter, roofs).capitalize()}. {CONFIRM} {UNSEEN}"
+    return f"Cannot tell: {why_not(perimeter, roofs)}. {CONFIRM_ANY} {UNSEEN}"
+
+
+def why(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:
+    """Say what an indication rests on."""
+    parts = []
+    if lost := _lost_share(perimeter):
+        parts.append(f"{lost:.0%} of the perimeter stands out less, or not any more (p = {perimeter.loss_p:.2g})")
+    best, low, high = total_area_m2(roofs)
+    if best:
+        parts.append(f"roofs of {best:,.0f} m2 ({low:,.0f} to {high:,.0f}) are gone and were not replaced")
+    return "; ".join(parts)
+
+
+def why_not(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:
+    """Say why there is no indication: what stands, what is not known, what was lost and does not suffice."""
+    reasons = [perimeter.note] if perimeter.note else []
+    if standing := perimeter.share(ArcState.PRESENT):
+        reasons.append(
+            f"along {standing:.0%} of the perimeter a line stands out before and after, which may be a wall, or a bank "
+            "or road beside it"
         )
-    if answer is Answer.WALL_STANDS:
-        share = perimeter.share(ArcState.PRESENT)
-        return f"A line stands out along {share:.0%} of the perimeter before and after. {UNSEEN}"
-    reasons = sorted({arc.reason for arc in perimeter.arcs if arc.state is ArcState.CANNOT_TELL})
-    return f"Cannot tell: {perimeter.note or '; '.join(reasons) or 'too little of the perimeter was seen'}. {UNSEEN}"
+    if lost := _lost_share(perimeter):
+        reasons.append(f"along {lost:.0%} a line stands out less, which chance makes with p = {perimeter.loss_p:.2g}")
+    if appeared := perimeter.share(ArcState.APPEARED):
+        reasons.append(f"along {appeared:.0%} a line stands out where none did")
+    unknown = sorted({arc.reason for arc in perimeter.arcs if arc.state is ArcState.CANNOT_TELL})
+    reasons += [reason for reason in unknown if reason != perimeter.note]
+    if any(roof.is_open for roof in roofs):
+        reasons.append("a roof was lost so lately that something may still be built in its place")
+    if any(roof.replaced_by for roof in roofs):
+        reasons.append("a roof was lost and built anew")
+    return "; ".join(reasons) or "too little of the perimeter was seen"
 
 
 def proxy_names(found: Desecuritisation, params: DesecuritisationParams | None = None) -> tuple[ProxyKind, ...]:

@@ -35,7 +35,14 @@ class WallShape:
     """The wall that is looked for."""
 
     width_m: float = 3.0
+    """Its thickness; what is measured is the product of width and contrast, so that this need not be exact."""
+
     height_m: float = 3.5
+    """It sets how far the shadow falls."""
+
+    def __post_init__(self) -> None:
+        if self.width_m <= 0 or self.height_m < 0:
+            raise ValueError(f"a wall has a width above 0 and no height below 0; got {self.width_m}, {self.height_m}")
 
     def extent_m(self, sun: Sun, side: Values) -> tuple[Values, Values]:
         """Return where wall and shadow begin and end across the line, outwards counted positive.

@@ -69,6 +69,16 @@ class PerimeterParams:
 
     wall: WallShape = field(default_factory=WallShape)
 
+    def __post_init__(self) -> None:
+        for name in ("spacing_m", "arc_m", "reach_m", "copies", "min_looks", "season_days"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0; got {getattr(self, name)}")
+        for name in ("change_p", "present_p"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} is a probability between 0 and 1; got {getattr(self, name)}")
+        if self.outline_error_m < 0:
+            raise ValueError(f"outline_error_m cannot be negative; got {self.outline_error_m}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arc:
@@ -111,6 +121,13 @@ class Perimeter:
     looks: tuple[date, ...]
     note: str = ""
     """Why nothing could be told; empty where something could."""
+    changed: tuple[date, date] | None = None
+    """The last look before, and the first after, what is gone or weakened went, from all of these arcs together."""
+
+    @property
+    def lost_arcs(self) -> tuple[Arc, ...]:
+        """The arcs that are gone or weakened."""
+        return tuple(arc for arc in self.arcs if arc.state in {ArcState.GONE, ArcState.WEAKENED})
 
     def share(self, *states: ArcState) -> float:
         """Return the share (0-1) of the perimeter's length in `states`."""

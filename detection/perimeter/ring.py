@@ -35,6 +35,9 @@ _ROUNDS = 8
 _SPACING_M = 20.0
 _STEP_PX = 0.25
 _AROUND_M = 200.0
+_APART_M = 40.0
+"""A ring that lies nearer to another is the same, differently placed."""
+_HARDLY_MORE = 0.1
 _PLACING_PX = 1.5
 """Lines and edges together tell which ring it is; the line alone, so far to both sides, tells where it lies."""
 
@@ -68,7 +71,11 @@ class Ring:
     is_traced: bool
     """False for an outline that somebody drew."""
     uncertainty_m: Points
-    """How far the ring may lie off, for each vertex of `line_m` but the last, which is the first again."""
+    """How far the line that the ring follows may lie off, for each vertex of `line_m` but the last, which is the first
+    again: as far as the ring could move step by step at hardly more cost."""
+    rival_m: float
+    """How far off half of the ring another line lies that stands out hardly less, so that it might be the perimeter
+    instead; 0 where there is none, and for an outline."""
     clearness: float
     """How strongly it stands out, 0 to 1, along its mean metre; NaN for an outline."""
 
@@ -123,6 +130,7 @@ def outline_ring(outline: Polygon, *, error_m: float = 0.0) -> Ring:
         line_m=line,
         is_traced=False,
         uncertainty_m=np.full(len(line.coords) - 1, error_m),
+        rival_m=0.0,
         clearness=float("nan"),
     )
 
@@ -139,14 +147,14 @@ def trace_ring(composite: Values, grid: Grid, rough: Point | Polygon, params: Ri
         return None
     near = replace(params, within_m=_PLACING_PX * grid.pixel_m, line_m=params.line_m / 2)
     placed = _traced(composite, grid, _Rays.beside(Polygon(first.line_m), grid, near), near, sees_edges=False)
-    return first if placed is None else replace(placed, uncertainty_m=_at_least(first, placed))
+    return first if placed is None else replace(placed, uncertainty_m=_at_least(first, placed), rival_m=first.rival_m)
 
 
 def _at_least(first: Ring, placed: Ring) -> Points:
-    """Return the uncertainty of the second ring, nowhere less than that of the first beside it."""
+    """Return the uncertainty of the second ring, and nowhere less than by how far it lies from the first."""
     there, here = (np.asarray(ring.line_m.coords)[:-1] for ring in (first, placed))
-    nearest = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1)).argmin(axis=1)
-    return np.asarray(np.maximum(placed.uncertainty_m, first.uncertainty_m[nearest]))
+    apart = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1)).min(axis=1)
+    return np.asarray(np.maximum(placed.uncertainty_m, apart))
 
 
 def _traced(composite: Values, grid: Grid, rays: "_Rays", params: RingParams, *, sees_edges: bool) -> Ring | None:
@@ -316,11 +324,29 @@ def _ring(steps: _Steps, path: NDArray[np.intp], mean: float, params: RingParams
     across = np.column_stack([course[:, 1], -course[:, 0]]) / np.maximum(np.hypot(*course.T), 1e-9)[:, None]
     lean = np.abs((across * outwards).sum(axis=1))
     off_m = _radial_uncertainty_m(steps, path, mean, params) * lean
-    return Ring(line_m=LinearRing(place), is_traced=True, uncertainty_m=off_m, clearness=1 - min(mean, 1.0))
+    return Ring(
+        line_m=LinearRing(place),
+        is_traced=True,
+        uncertainty_m=off_m,
+        rival_m=_rival_m(steps, path, mean),
+        clearness=1 - min(mean, 1.0),
+    )
+
+
+def _rival_m(steps: _Steps, path: NDArray[np.intp], mean: float) -> float:
+    """Return how far off half of the next best ring lies, if it costs hardly more, that keeps away from this one."""
+    step_m = float(np.hypot(*(steps.at[0, 1] - steps.at[0, 0])))
+    away = np.abs(np.arange(steps.at.shape[1])[None] - path[:, None]) * step_m
+    if away.max() <= _APART_M:
+        return 0.0
+    cost = np.where(away[..., None] <= _APART_M, np.float32(1), steps.cost)
+    other, other_mean = _best_path(replace(steps, cost=cost))
+    apart_m = float(np.median(away[np.arange(len(path)), other]))
+    return apart_m if other_mean <= (1 + _HARDLY_MORE) * mean and apart_m > _APART_M else 0.0
 
 
 def _radial_uncertainty_m(steps: _Steps, path: NDArray[np.intp], mean: float, params: RingParams) -> Points:
-    """Return how far out or in the ring may pass on each ray at hardly more cost; half a step at least."""
+    """Return how far the ring may move, step by step, on each ray at hardly more cost; half a step at least."""
     weights = steps.weighed(0.0)
     rays, radii = weights.shape[:2]
     allowed = params.slack * mean * float(steps.around_m[np.arange(rays), path].sum())
@@ -334,10 +360,20 @@ def _radial_uncertainty_m(steps: _Steps, path: NDArray[np.intp], mean: float, pa
         more = forward[:-1] + onwards[:-1]
         more -= more[np.arange(rays), here][:, None]
         may_be = more <= allowed
-        reach = np.abs(np.arange(radii)[None] - here[:, None]) * may_be
-        off[(np.arange(half // 2, half // 2 + half) + start) % rays] = reach.max(axis=1)[half // 2 : half // 2 + half]
+        reach = np.abs(np.arange(radii)[None] - here[:, None])
+        reach = (reach * _around(may_be, here)).max(axis=1)
+        off[(np.arange(half // 2, half // 2 + half) + start) % rays] = reach[half // 2 : half // 2 + half]
     step_m = float(np.hypot(*(steps.at[0, 1] - steps.at[0, 0])))
     return np.maximum(off, 0.5) * step_m
+
+
+def _around(may_be: NDArray[np.bool_], here: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return the radii, shape (ray, radius), between which and the one at `here` all may be, too."""
+    radii = np.arange(may_be.shape[1])[None]
+    is_out = ~may_be
+    first_out = np.where(is_out & (radii > here[:, None]), radii, may_be.shape[1]).min(axis=1)
+    last_in = np.where(is_out & (radii < here[:, None]), radii, -1).max(axis=1)
+    return np.asarray((radii > last_in[:, None]) & (radii < first_out[:, None]))
 
 
 def _to_end(weights: Points, last: int) -> Points:

@@ -9,9 +9,10 @@ from shapely.geometry import LinearRing
 
 from detection.chance.tails import ChanceTail
 from detection.perimeter.copies import copies_of
+from detection.perimeter.dating import changed_between, pooled_series
 from detection.perimeter.lines import Line, along
 from detection.perimeter.result import CHANGES, Arc, ArcState, Perimeter, PerimeterParams
-from detection.perimeter.scan import Scan, best_of, scan_cuts, stretch_p, when
+from detection.perimeter.scan import Scan, best_of, scan_cuts, stretch_p
 from detection.perimeter.series import Series, Values, series_of
 from geo.scene import Stack
 
@@ -46,12 +47,14 @@ def _judge(series: Series, line: Line, days: Sequence[date], params: PerimeterPa
     tails = {name: ChanceTail.of(best_of(getattr(scan, name)[:, 1:]).ravel()) for name in ("loss", "gain")}
     evidence = _Evidence(scan=scan, series=series, line=line, days=days, tails=tails)
     arcs = [_arc(evidence, arc, params) for arc in range(line.arcs)]
+    lost = [index for index, arc in enumerate(arcs) if arc.state in {ArcState.GONE, ArcState.WEAKENED}]
     return Perimeter(
         arcs=tuple(arcs),
         loss_p=stretch_p(scan.loss),
         gain_p=stretch_p(scan.gain),
         null_arcs=tails["loss"].count,
         looks=tuple(days),
+        changed=evidence.changed(lost) if lost else None,
     )
 
 
@@ -65,6 +68,10 @@ class _Evidence:
     days: Sequence[date]
     tails: Mapping[str, ChanceTail]
     """Of ``loss`` and of ``gain``."""
+
+    def changed(self, arcs: Sequence[int]) -> tuple[date, date] | None:
+        """Return between which looks some arcs changed, taken together."""
+        return changed_between(pooled_series(self.series.contrast[:, 0], arcs), self.days)
 
 
 def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
@@ -81,7 +88,7 @@ def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
     later = evidence.days[scan.last_compared[at] + 1 :]
     if state is ArcState.PRESENT and len(later) >= params.min_looks:
         state, reason = ArcState.CANNOT_TELL, f"from {later[0]} on, looks are of a season that was not seen before"
-    changed = when(course[kind], scan.cuts, evidence.days) if state in CHANGES else (None, None)
+    changed = (evidence.changed([arc]) if state in CHANGES else None) or (None, None)
     critical = tails["loss"].critical(params.change_p / 2)
     return Arc(
         line_m=evidence.line.arc_line(arc),
@@ -113,10 +120,14 @@ def _state(kind: str, change_p: float, present: tuple[float, float], params: Per
     has_changed = change_p <= params.change_p
     return _STATES.get(
         (kind if has_changed else "", was, is_now),
-        (ArcState.CANNOT_TELL, "a line stands out at times; the difference may be chance"),
+        (ArcState.CANNOT_TELL, _UNCLEAR[has_changed]),
     )
 
 
+_UNCLEAR = {
+    False: "a line stands out at times; the difference may be chance",
+    True: "something changed here, but no line stood out clearly enough to be called a wall",
+}
 _NO_LINE = "no line ever stood out here: a wall too thin, a fence and open ground look alike"
 _STATES: Mapping[tuple[str, bool, bool], tuple[ArcState, str]] = {
     ("loss", True, False): (ArcState.GONE, "the line stood out before and does not any more"),

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from detection.desecuritisation.demolition import LostRoof, lost_roofs, total_ar
 from detection.desecuritisation.proxies import Proxy, ProxyKind, new_openings
 from detection.desecuritisation.verdict import CONFIRM, UNSEEN, Answer, proxy_names, weigh_desecuritisation
 from detection.perimeter import Arc, ArcState, Perimeter
-from detection.perimeter.table import PERIMETER_COLUMNS, perimeters_frame
 from detection.schema import detections_frame
 
 P, G, C = ArcState.PRESENT, ArcState.GONE, ArcState.CANNOT_TELL
@@ -85,13 +83,26 @@ def test_a_fence_or_a_tower_that_goes_cannot_be_told_and_is_never_no_change(note
     assert UNSEEN in found.text
     assert note in found.text
     json.loads(found.as_json())
-    assert {answer.value for answer in Answer} == {"indicated", "wall_stands", "cannot_tell"}
+    assert {answer.value for answer in Answer} == {"indicated", "cannot_tell"}
 
 
-def test_where_the_wall_stands_it_is_still_said_what_may_have_gone() -> None:
+def test_a_line_that_stands_out_is_no_answer_for_a_road_beside_a_fence_does_so_too() -> None:
     found = weigh_desecuritisation(perimeter(*[P] * 8), [], [])
-    assert (found.answer, found.probability) == (Answer.WALL_STANDS, None)
+    assert (found.answer, found.probability) == (Answer.CANNOT_TELL, None)
+    assert "road beside it" in found.reason
     assert UNSEEN in found.text
+
+
+def test_what_went_is_dated_together_where_that_is_possible() -> None:
+    both = replace(perimeter(*[G] * 6, *[P] * 4, loss_p=0.0001), changed=(date(2022, 3, 9), date(2022, 3, 20)))
+    assert weigh_desecuritisation(both, [], []).changed == (date(2022, 3, 9), date(2022, 3, 20))
+
+
+@pytest.mark.parametrize("loss_p", [0.002, float("nan")])
+def test_a_loss_that_chance_may_make_is_no_indication_and_says_so(loss_p: float) -> None:
+    found = weigh_desecuritisation(perimeter(*[G] * 6, *[P] * 4, loss_p=loss_p), [], [])
+    assert (found.answer, found.probability, found.changed) == (Answer.CANNOT_TELL, None, None)
+    assert "stands out less, which chance makes" in found.reason
 
 
 def test_proxies_alone_are_no_indication_but_add_to_one_and_are_reported_apart() -> None:
@@ -101,7 +112,7 @@ def test_proxies_alone_are_no_indication_but_add_to_one_and_are_reported_apart()
     assert with_proxy.probability is not None
     assert with_proxy.probability > without.probability
     assert proxy_names(with_proxy) == (ProxyKind.STRIP_GREENED,)
-    assert weigh_desecuritisation(perimeter(*[P] * 8), [], [GREENED] * 3).answer is Answer.WALL_STANDS
+    assert weigh_desecuritisation(perimeter(*[P] * 8), [], [GREENED] * 3).answer is Answer.CANNOT_TELL
 
 
 def test_lost_roofs_are_an_indication_unless_replaced_or_too_recent() -> None:
@@ -179,14 +190,3 @@ def test_an_opening_is_a_short_gap_between_parts_that_stand() -> None:
     assert new_openings(perimeter(G, C, P, P, P, P, P, P)) == ()
     assert new_openings(perimeter(*[G] * 8)) == new_openings(perimeter(*[P] * 8)) == ()
     assert len(new_openings(perimeter(P, G, P, P, G, G, P, P))) == 2
-
-
-def test_the_table_has_a_row_an_arc_and_says_why(tmp_path: Path) -> None:
-    frame = perimeters_frame({"a": perimeter(G, P, C), "b": perimeter(P, P)}, epsg=32645)
-    assert list(frame.columns) == [*PERIMETER_COLUMNS, "geometry"]
-    assert list(frame["facility_id"]) == ["a", "a", "a", "b", "b"]
-    assert list(frame["arc"]) == [0, 1, 2, 0, 1]
-    assert frame["smallest_m"].isna().tolist() == [False, False, True, False, False]
-    assert frame["reason"].str.len().min() > 0
-    frame.to_file(tmp_path / "perimeters.gpkg", layer="perimeters")
-    assert len(perimeters_frame({}, epsg=32645)) == 0
