@@ -10,7 +10,7 @@ import mmap
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import ceil, sqrt
+from math import ceil, prod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,9 @@ _SAMPLE_PX = 208
 """… of this side…"""
 _SAMPLE_STRIDE = 3
 """… on every third pixel both ways: neighbours say the same."""
+
+_CUT_COST = 1.1
+"""How much more time a pixel takes whose rows are cut."""
 
 LEAST_BLOCK_PX = 128
 """Smaller blocks would consist of surroundings: then more memory is used than is asked for."""
@@ -63,6 +66,12 @@ class Window:
         )
         return (rows, columns)
 
+    @property
+    def wide_shape(self) -> tuple[int, int]:
+        """Rows and columns of `wide`."""
+        rows, columns = self.wide
+        return rows.stop - rows.start, columns.stop - columns.start
+
     def sample(self, stride: int) -> Slices:
         """Return every `stride`-th pixel of `own`, within `wide`, on one lattice for the whole grid."""
         rows, columns = (
@@ -93,7 +102,15 @@ class Plan:
     stride: int
 
     @classmethod
-    def of(cls, shape: tuple[int, int], *, values_a_px: int, halo_px: int, block_px: float) -> "Plan":
+    def of(
+        cls,
+        shape: tuple[int, int],
+        *,
+        values_a_px: int,
+        halo_px: int,
+        block_px: float,
+        exact_values: float | None = None,
+    ) -> "Plan":
         """Plan an area.
 
         Args:
@@ -101,10 +118,11 @@ class Plan:
             values_a_px: Dates times bands.
             halo_px: How far a pixel's answer depends on others.
             block_px: Pixels a block may have, its surroundings included; infinite for the whole area in one.
+            exact_values: Up to so many values noise is measured on every pixel; `EXACT_VALUES` if None.
 
         """
         blocks = tuple(Window.around(own, halo_px, shape) for own in _tiles(shape, halo_px, block_px))
-        if values_a_px * shape[0] * shape[1] <= EXACT_VALUES:
+        if values_a_px * shape[0] * shape[1] <= (EXACT_VALUES if exact_values is None else exact_values):
             return cls(blocks=blocks, samples=blocks, stride=1)
         samples = tuple(Window.around(own, halo_px, shape) for own in _spread_windows(shape))
         return cls(blocks=blocks, samples=samples, stride=_SAMPLE_STRIDE)
@@ -112,14 +130,31 @@ class Plan:
 
 def _tiles(shape: tuple[int, int], halo_px: int, block_px: float) -> Iterator[Slices]:
     """Yield windows of nearly equal size that cover a grid of `shape`, each once."""
-    side = sqrt(block_px) if np.isfinite(block_px) else float(max(shape)) + 2 * halo_px
-    counts = [max(1, ceil(size / max(float(LEAST_BLOCK_PX), side - 2 * halo_px))) for size in shape]
-    if np.prod(shape) <= block_px:
-        counts = [1, 1]
+    counts = _counts(shape, halo_px, block_px)
     edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in zip(shape, counts, strict=True)]
     for top, bottom in zip(edges[0], edges[0][1:], strict=False):
         for left, right in zip(edges[1], edges[1][1:], strict=False):
             yield slice(int(top), int(bottom)), slice(int(left), int(right))
+
+
+def _counts(shape: tuple[int, int], halo_px: int, block_px: float) -> tuple[int, int]:
+    """Return into how many rows and columns of blocks a grid is cut so that the least is looked at twice.
+
+    Strips of the whole width are written in one piece, and are taken where they cost little more.
+    """
+    if np.prod(shape) <= block_px:
+        return 1, 1
+    best, least = (ceil(shape[0] / LEAST_BLOCK_PX), ceil(shape[1] / LEAST_BLOCK_PX)), np.inf
+    for columns in range(1, ceil(shape[1] / LEAST_BLOCK_PX) + 1):
+        width = ceil(shape[1] / columns) + (2 * halo_px if columns > 1 else 0)
+        height = int(block_px / width) - 2 * halo_px
+        if height < LEAST_BLOCK_PX:
+            continue
+        rows = ceil(shape[0] / height)
+        cost = (shape[0] + 2 * halo_px * rows) * width * columns * (_CUT_COST if columns > 1 else 1.0)
+        if cost < least:
+            best, least = (rows, columns), cost
+    return best
 
 
 def _spread_windows(shape: tuple[int, int]) -> Iterator[Slices]:
@@ -216,21 +251,55 @@ class Maps:
 
     room: Room | None = None
     """None: in memory."""
+    files: dict[str, int] = field(default_factory=dict)
+    """The open file of each array."""
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - as numpy's
-        """Return a new array; in a file `name`, which nothing else can find, where there is a folder for it."""
+        """Return a new array; in a file `name`, which nothing else can find, where there is a folder for it: then 0."""
         if self.room is None:
             return np.empty(shape, dtype=dtype)
         path = self.room.folder / f"{name}-{os.getpid()}-{len(self.room.mapped)}.map"
-        size = max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize)
-        with path.open("w+b") as file:
-            path.unlink()  # it lives as long as it is mapped
-            file.truncate(size)
-            mapped = mmap.mmap(file.fileno(), size)
+        size = max(1, prod(shape) * np.dtype(dtype).itemsize)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        path.unlink()  # it lives as long as it is mapped
+        self.files[name] = file
+        os.truncate(file, size)
+        mapped = mmap.mmap(file, size)
         self.room.mapped.append(mapped)
-        return np.frombuffer(mapped, dtype=dtype, count=int(np.prod(shape))).reshape(shape)
+        return np.frombuffer(mapped, dtype=dtype, count=prod(shape)).reshape(shape)
+
+    def put(
+        self, name: str, array: NDArray[Any], own: Slices, values: NDArray[Any], *, at: tuple[int, ...] = ()
+    ) -> None:
+        """Write `values`, shape (..., y, x), to the window `own` of `array[at]`, which was made as `name`.
+
+        What is of the whole width is written to the file, which costs the system far less than a mapped page.
+        """
+        rows, columns = own
+        if name not in self.files or columns != slice(0, array.shape[-1]):
+            (array[at] if at else array)[..., rows, columns] = values
+            return
+        row_bytes = array.shape[-1] * array.itemsize
+        inner = array.shape[len(at) : -2]
+        first = int(np.ravel_multi_index(at, array.shape[: len(at)])) * prod(inner) if at else 0
+        for index, place in enumerate(np.ndindex(*inner), start=first):
+            layer = np.ascontiguousarray(values[place])
+            if layer.any():  # a new file is 0 everywhere, and takes no room where nothing is written
+                offset = (index * array.shape[-2] + rows.start) * row_bytes
+                _write(self.files[name], layer.reshape(-1).view(np.uint8).data, offset)
 
     def release(self) -> None:
         """Let the system take back the memory of what was written or read; the files keep it."""
         for mapped in self.room.mapped if self.room else ():
             mapped.madvise(mmap.MADV_DONTNEED)
+
+    def close(self) -> None:
+        """Close the files: the arrays stay."""
+        while self.files:
+            os.close(self.files.popitem()[1])
+
+
+def _write(file: int, data: memoryview, offset: int) -> None:
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
