@@ -35,6 +35,16 @@ class RadarLooks:
     unread: tuple[tuple[SceneRef, str], ...] = ()
     """The scenes that could not be read, and why."""
 
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The years of the looks, for the credit line."""
+        return () if self.stack is None else tuple(sorted({day.year for day in self.stack.days}))
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The satellites."""
+        return () if self.stack is None else tuple(sorted({str(n) for n in self.stack.dataset["platform"].to_numpy()}))
+
 
 def radar_workspace(workspace: Workspace) -> Workspace | None:
     """Return the workspace as if radar were its source; None where the settings name no radar.
@@ -54,11 +64,20 @@ def find_radar(source: ImagerySource, area: Area, config: Config) -> Choice:
         SourceError: What the source offers is no radar.
 
     """
-    refs = find_scenes(source, area, config)
-    wrong = next((ref for ref in refs if ref.quantity is not Quantity.GAMMA0), None)
-    if wrong is not None:
-        raise SourceError(f"[radar] {wrong.scene_id}: expected terrain-corrected gamma0; got {wrong.quantity}")
-    return pick(screen(refs, ChoiceParams()).chosen, ChoiceParams(), {})
+    return choose_radar(find_scenes(source, area, config))
+
+
+def choose_radar(refs: Sequence[SceneRef]) -> Choice:
+    """Return which of the scenes found are to be read as radar: all that are; a folder may hold optical ones, too.
+
+    Raises:
+        SourceError: There are scenes, but no radar.
+
+    """
+    heard = [ref for ref in refs if ref.quantity is Quantity.GAMMA0]
+    if refs and not heard:
+        raise SourceError(f"[radar] {refs[0].scene_id}: expected terrain-corrected gamma0; got {refs[0].quantity}")
+    return pick(screen(heard, ChoiceParams()).chosen, ChoiceParams(), {})
 
 
 def read_radar(source: ImagerySource, choice: Choice, grid: Grid, *, area_id: str, limit_mb: int) -> RadarLooks:

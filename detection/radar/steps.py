@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.looks.context import mean_of_seen
+from detection.radar.joint import as_normal, joint_z
 from detection.radar.shapes import Places, Shape, free_places, mean_power
 from detection.radar.welch import Floats, Mask, Prior, shared_course, welch
 from geo.scene import Quantity, Stack
@@ -280,9 +281,10 @@ def as_decibel(power: Floats) -> Floats:
 def pixel_steps(
     tracks: Sequence[Track], onset: tuple[date, date], *, patch_px: int, params: RadarParams
 ) -> NDArray[np.float32]:
-    """Return the signed step of every pixel at one onset, all tracks together, in sigma of the scene itself.
+    """Return the signed step of every pixel at one onset, all tracks and bands together, as a normal deviate.
 
-    Each pixel shows the mean power of a patch. Most of the scene must be unchanged: it sets the scale.
+    Each pixel shows the mean power of a patch. Most of the scene must be unchanged: it sets the scale, and tells how
+    tracks and bands hang together (`detection.radar.joint`, which also gives the p of a deviate).
 
     Args:
         tracks: Of `tracks_of`.
@@ -302,11 +304,10 @@ def pixel_steps(
         looks = decibel_looks(track, patch_px=patch_px).astype(np.float64)
         places = np.moveaxis(looks.reshape(*looks.shape[:2], -1), 2, 0)
         found = welch(places - shared_course(places, before), before, after, params.prior)
-        scores.append(_on_own_scale(found.t)[0])
+        scores.append(as_normal(found.band_t, found.freedom))
     if not scores:
         return np.full(tracks[0].shape if tracks else (0, 0), np.nan, dtype=np.float32)
-    total, _ = _on_own_scale(np.sum(scores, axis=0) / np.sqrt(len(scores)))
-    return total.reshape(tracks[0].shape).astype(np.float32)
+    return joint_z(np.concatenate(scores, axis=1)).reshape(tracks[0].shape).astype(np.float32)
 
 
 def decibel_looks(track: Track, *, patch_px: int) -> NDArray[np.float32]:

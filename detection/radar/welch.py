@@ -9,6 +9,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 _MOST_ALIKE = 0.9
 _LEAST_TO_CORRELATE = 6
+_OF_LEAPS = 2 / 3
+"""A variance from successive differences is known as well as one from so many fewer looks (von Neumann 1941)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,11 @@ class Welch:
     """Steps of many places."""
 
     t: Floats
-    """Shape (place,): all bands together."""
+    """Shape (place,): all bands together, as their sum."""
+    band_t: Floats
+    """Of each band, shape (place, band)."""
+    freedom: Floats
+    """Degrees of freedom of `band_t` (Welch and Satterthwaite), what is believed beforehand included."""
     step: Floats
     """Decibel, shape (place, band)."""
     sigma: Floats
@@ -74,12 +80,17 @@ def welch(decibels: Floats, before: Mask, after: Mask, prior: Prior) -> Welch:
     of_past = _drawn(own_past, count_past - 1, usual, prior) / _effective(count_past, likeness)
     of_present = _drawn(own_present, count_present - 1, usual, prior) / _effective(count_present, likeness)
     variance = of_past + of_present
+    free_past = np.maximum(prior.looks + count_past - 1, 1)
+    free_present = np.maximum(prior.looks + _OF_LEAPS * (count_present - 1), 1)
     step = _mean(present, axis=1) - _mean(past, axis=1)
     kinship = _kinship(rest)
     bands = step.shape[1]
     spread = np.sqrt(bands + bands * (bands - 1) * kinship)
+    band_t = step / np.sqrt(variance)
     return Welch(
-        t=(step / np.sqrt(variance)).sum(axis=1) / spread,
+        t=band_t.sum(axis=1) / spread,
+        band_t=band_t,
+        freedom=np.square(variance) / (np.square(of_past) / free_past + np.square(of_present) / free_present),
         step=step,
         sigma=np.sqrt(variance.mean(axis=1)) * spread / bands,
         likeness=likeness,

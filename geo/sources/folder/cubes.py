@@ -37,7 +37,7 @@ from geo.masks import SCL
 from geo.scene import Quantity
 from geo.sources.folder.cube_pixels import opened
 from geo.sources.folder.image import RADAR, ImageFile, Told
-from geo.sources.folder.layers import S2_SCALE, CubeSlice, Layer, Numbers
+from geo.sources.folder.layers import S2_SCALE, UNIT_NAMES, CubeSlice, Layer, Numbers
 from geo.sources.folder.names import COMMON_NAMES, RADAR_BANDS, find_bands, find_platform, shared_name
 from geo.sources.folder.sidecar import SIDECAR_NAME, SidecarRow, Units
 from geo.sources.header import Header, footprint_4326
@@ -56,15 +56,6 @@ _BAND_DIMS = ("band", "bands")
 _GRID_MAPPINGS = ("spatial_ref", "crs")
 _RADAR_NAME = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(RADAR_BANDS)})(?![A-Za-z0-9])", re.IGNORECASE)
 _MISSION = re.compile(r"(?<![A-Za-z0-9])S([12])(?![A-Za-z0-9])", re.IGNORECASE)
-_UNITS = {
-    "db": Units.DB,
-    "decibel": Units.DB,
-    "decibels": Units.DB,
-    "linear": Units.LINEAR,
-    "linear power": Units.LINEAR,
-    "power": Units.LINEAR,
-    "m2/m2": Units.LINEAR,
-}
 _EVEN_WITHIN_PX = 0.01
 
 
@@ -223,7 +214,7 @@ def _is_axis(dataset: xr.Dataset, dim: str, axis: str) -> bool:
 def _radar_units(variable: xr.DataArray, row: SidecarRow | None) -> Units | None:
     if row is not None and row.units is not None:
         return row.units
-    return _UNITS.get(str(variable.attrs.get("units", "")).strip().lower())
+    return UNIT_NAMES.get(str(variable.attrs.get("units", "")).strip().lower())
 
 
 def _band(

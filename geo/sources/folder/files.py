@@ -13,9 +13,18 @@ from geo.errors import SourceError
 from geo.sources.folder.cube_pixels import is_netcdf
 from geo.sources.folder.cubes import NETCDF_SUFFIXES, ZARR_SUFFIX, read_cube
 from geo.sources.folder.cubes import image_files as cube_images
-from geo.sources.folder.image import Fault, ImageFile
+from geo.sources.folder.image import RADAR, Fault, ImageFile, Told
 from geo.sources.folder.layers import Layer, broken_layers, layers_of
-from geo.sources.folder.names import DATE_FORMS, find_bands, find_time
+from geo.sources.folder.names import (
+    DATE_FORMS,
+    RADAR_BANDS,
+    find_bands,
+    find_platform,
+    find_radar_bands,
+    find_relative_orbit,
+    find_time,
+    shared_name,
+)
 from geo.sources.folder.safe import Product, is_product, newest, read_products
 from geo.sources.folder.safe import image_files as product_images
 from geo.sources.folder.sidecar import (
@@ -65,6 +74,10 @@ def find_files(root: Path) -> tuple[tuple[ImageFile, ...], tuple[Fault, ...]]:
     looked += _look_into_products(root, found.products)
     files = tuple(one for one in looked if isinstance(one, ImageFile))
     faults = tuple(one for one in looked if isinstance(one, Fault))
+    if any(file.told is None or file.told.kind != RADAR for file in files):
+        for fault in (one for one in faults if one.is_radar):
+            logger.warning("%s; it is left out", fault.message)
+        faults = tuple(one for one in faults if not one.is_radar)
     if not files and not faults:
         raise SourceError(_nothing(root, [*found.images, *found.cubes]))
     logger.info("%s: %d images and dates of cubes", root, len(files) + len(faults))
@@ -132,7 +145,7 @@ def _folders_below(folder: Path, images: Sequence[Path]) -> list[Path]:
 def _look(root: Path, path: Path, row: SidecarRow | None, dates: Mapping[Path, datetime]) -> ImageFile | Fault | None:
     """Return what `path` is: an image, an image that lacks an explanation, or nothing of interest."""
     header, problem = _header(path)
-    bands = find_bands(path.stem)
+    bands = find_bands(path.stem) or find_radar_bands(path.stem)
     fault = ""
     layers: tuple[Layer, ...] = ()
     try:
@@ -145,12 +158,40 @@ def _look(root: Path, path: Path, row: SidecarRow | None, dates: Mapping[Path, d
     names = (path.stem, *(folder.resolve().name for folder in folders))
     said = row.observed_at if row else None
     dated = next((dates[folder] for folder in folders if folder in dates), None)
-    observed_at = said or dated or _time(path, names, problem=problem)
+    is_radar = any(layer.band in RADAR_BANDS for layer in layers) or (bool(bands) and set(bands) <= set(RADAR_BANDS))
+    try:
+        observed_at = said or dated or _time(path, names, problem=problem)
+    except SourceError as error:
+        if not is_radar:
+            raise
+        return Fault(observed_on=None, footprint_4326=_place(header), message=str(error), is_radar=True)
     if fault:
-        return Fault(observed_on=observed_at.date(), footprint_4326=_place(header), message=fault)
+        return Fault(
+            observed_on=observed_at.date(),
+            footprint_4326=_place(header),
+            message=fault,
+            is_radar=is_radar,
+        )
     relative = path.relative_to(root).as_posix()
     return ImageFile(
-        path=path, relative=relative, names=names, observed_at=observed_at, layers=layers, row=row, problem=problem
+        path=path,
+        relative=relative,
+        names=names,
+        observed_at=observed_at,
+        layers=layers,
+        row=row,
+        problem=problem,
+        told=_told_of_radar(names, row) if any(layer.band in RADAR_BANDS for layer in layers) else None,
+    )
+
+
+def _told_of_radar(names: Sequence[str], row: SidecarRow | None) -> Told:
+    """Return what the names tell of a radar image: radar and optical images of one time are two scenes."""
+    return Told(
+        scene_id=next(filter(None, map(shared_name, ((row.scene or "") if row else "", *names))), "radar"),
+        kind=RADAR,
+        platform=(row.platform if row else None) or next(filter(None, map(find_platform, names)), None),
+        relative_orbit=next((one for one in map(find_relative_orbit, names) if one is not None), None),
     )
 
 

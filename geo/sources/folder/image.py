@@ -57,3 +57,5 @@ class Fault:
     """None where that is not known: it concerns every search."""
     footprint_4326: Polygon | None
     message: str
+    is_radar: bool = False
+    """Radar lacks an explanation: left out where there are optical images beside it."""

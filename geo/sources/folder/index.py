@@ -85,7 +85,8 @@ def _scene(
 ) -> FolderScene:
     layers = [layer for file in files for layer in file.layers or broken_layers(file.path, usual, file.problem)]
     quantities = {layer.numbers.quantity for layer in layers if layer.numbers}
-    quantity = quantities.pop() if len(quantities) == 1 else Quantity.REFLECTANCE
+    unknown = Quantity.GAMMA0 if any(file.told and file.told.kind == RADAR for file in files) else Quantity.REFLECTANCE
+    quantity = quantities.pop() if len(quantities) == 1 else unknown
     kept = [layer for layer in layers if layer.numbers is None or layer.numbers.quantity is quantity]
     ordered: dict[str, list[Layer]] = {}
     for layer in sorted(kept, key=lambda layer: layer.order):

@@ -12,7 +12,7 @@ from shapely.geometry import Polygon
 from geo.errors import SourceError
 from geo.masks import SCL
 from geo.scene import RGB_BANDS, Quantity
-from geo.sources.folder.names import band_id
+from geo.sources.folder.names import RADAR_BANDS, any_band_id, is_linear_product
 from geo.sources.folder.sidecar import SIDECAR_NAME, SidecarRow, Units
 from geo.sources.header import Header, footprint_4326
 
@@ -71,6 +71,8 @@ class Layer:
     """Why it cannot be read: a line that names the file."""
     cube: CubeSlice | None = None
     """For a band of a cube."""
+    units: Units | None = None
+    """Of radar in a raster file, what the numbers are."""
 
     @property
     def order(self) -> tuple[float, str, int]:
@@ -92,9 +94,10 @@ def layers_of(path: Path, header: Header, names: Sequence[str], row: SidecarRow 
         SourceError: Its bands or what its numbers mean cannot be known without the sidecar.
 
     """
-    if row is not None and (row.crs or row.units):
-        raise SourceError(f"{row.where}: crs and units are said of cubes (NetCDF, Zarr); {path.name} is none")
+    if row is not None and row.crs:
+        raise SourceError(f"{row.where}: crs is said of cubes (NetCDF, Zarr); {path.name} is none")
     bands = _bands(path, header, names, row)
+    is_radar = _is_radar(path, bands, row)
     try:
         footprint, problem = footprint_4326(header), None
     except SourceError as error:
@@ -108,8 +111,9 @@ def layers_of(path: Path, header: Header, names: Sequence[str], row: SidecarRow 
             alpha_index=alpha,
             header=header,
             footprint_4326=footprint,
-            numbers=None if band == SCL else _numbers(path, header, index - 1, row),
+            numbers=None if band == SCL else _numbers(path, header, index - 1, row, is_radar=is_radar),
             problem=problem,
+            units=radar_units(path, header, index - 1, row) if is_radar else None,
         )
         for index, band in enumerate(bands, start=1)
         if band is not None
@@ -151,17 +155,68 @@ def _unnamed(path: Path, header: Header, row: SidecarRow | None) -> tuple[str | 
     )
 
 
+def _is_radar(path: Path, bands: Sequence[str | None], row: SidecarRow | None) -> bool:
+    """Say whether the file holds radar.
+
+    Raises:
+        SourceError: It holds optical bands, too; or units are said of it and it holds no radar.
+
+    """
+    kinds = {band in RADAR_BANDS for band in bands if band is not None}
+    if len(kinds) > 1:
+        told = " ".join(band if band in RADAR_BANDS else "-" for band in bands if band is not None)
+        raise SourceError(
+            f"{path}: holds radar and optical bands, which are never one scene; leave some out in a {SIDECAR_NAME} in "
+            f"its folder with the columns file,bands (such as '{path.name},{told}')"
+        )
+    if row is not None and row.units and True not in kinds:
+        raise SourceError(f"{row.where}: units are said of radar; {path.name} holds none")
+    return True in kinds
+
+
+UNIT_NAMES = {
+    "db": Units.DB,
+    "decibel": Units.DB,
+    "decibels": Units.DB,
+    "linear": Units.LINEAR,
+    "linear power": Units.LINEAR,
+    "power": Units.LINEAR,
+    "m2/m2": Units.LINEAR,
+}
+"""How files spell the units of backscatter."""
+
+
+def radar_units(path: Path, header: Header, index: int, row: SidecarRow | None) -> Units:
+    """Return what the numbers of radar band `index`, from 0, are: the sidecar tells, the file, or its product's name.
+
+    Raises:
+        SourceError: Nothing tells; it is never guessed from the numbers.
+
+    """
+    if row is not None and row.units is not None:
+        return row.units
+    said = header.units[index] if header.units else None
+    if said and (known := UNIT_NAMES.get(said.strip().lower())):
+        return known
+    if is_linear_product(path.stem):
+        return Units.LINEAR
+    raise SourceError(
+        f"{path}: whether its radar numbers are dB or linear is not known; tell it in a {SIDECAR_NAME} in its folder "
+        f"with the columns file,units (such as '{path.name},db'; db, linear or db83)"
+    )
+
+
 def _described(text: str | None) -> str | None:
     try:
-        return band_id(text) if text else None
+        return any_band_id(text) if text else None
     except ValueError:
         return None
 
 
-def _numbers(path: Path, header: Header, index: int, row: SidecarRow | None) -> Numbers:
+def _numbers(path: Path, header: Header, index: int, row: SidecarRow | None, *, is_radar: bool) -> Numbers:
     """Return what the numbers of band `index`, from 0, mean: tags and sidecar tell, never a date."""
     dtype = np.dtype(header.dtypes[index])
-    scale, offset, quantity = _meaning(path, header, index, row)
+    scale, offset, quantity = _of_radar(header, index, row) if is_radar else _meaning(path, header, index, row)
     if row is not None and row.nodata is not None:
         nodata = row.nodata
     else:
@@ -170,6 +225,16 @@ def _numbers(path: Path, header: Header, index: int, row: SidecarRow | None) -> 
     if not isnan(nodata) and dtype.kind in "iu" and not np.iinfo(dtype).min <= nodata <= np.iinfo(dtype).max:
         nodata = nan  # a number that the file cannot hold marks nothing
     return Numbers(scale=scale, offset=offset, nodata=nodata, quantity=quantity)
+
+
+def _of_radar(header: Header, index: int, row: SidecarRow | None) -> tuple[float, float, Quantity]:
+    """Return scale and offset that come before the units."""
+    scale, offset = (row.scale, row.offset) if row else (None, None)
+    return (
+        header.scales[index] if scale is None else scale,
+        header.offsets[index] if offset is None else offset,
+        Quantity.GAMMA0,
+    )
 
 
 def _meaning(path: Path, header: Header, index: int, row: SidecarRow | None) -> tuple[float, float, Quantity]:

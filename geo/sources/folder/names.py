@@ -55,6 +55,10 @@ _SENSED = re.compile(r"_V(\d{8}T\d{6})")
 """…unless the start of sensing stands behind a V."""
 
 _BAND = re.compile(r"(?<![A-Za-z0-9])(B(?:8A|0?[1-9]|1[0-2])|SCL)(?![A-Za-z0-9])", re.IGNORECASE)
+_RADAR_BAND = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(RADAR_BANDS)})(?![A-Za-z0-9])", re.IGNORECASE)
+_BURST = re.compile(r"(?<![A-Za-z0-9])T(\d{3})[-_]\d{6}[-_]IW[123](?![A-Za-z0-9])")
+"""How products of single bursts name the relative orbit, as OPERA RTC-S1 does: T137-292319-IW2."""
+_LINEAR_PRODUCT = re.compile(r"(?<![A-Za-z0-9])OPERA_L2_RTC-S1_")
 _OTHER_SENSOR = re.compile(r"(?<![A-Z0-9])(?:L[COTEM]0[4-9](?![0-9])|HLS[._]L30)")
 """Landsat counts its bands in its own way: its B5 is not Sentinel-2's B05."""
 _SENTINEL = re.compile(r"(?<![A-Za-z0-9])S([123])([A-D])(?![A-Za-z0-9])")
@@ -120,6 +124,33 @@ def band_id(token: str) -> str:
     return name
 
 
+def find_radar_bands(text: str) -> tuple[str, ...]:
+    """Return the polarisations that `text` names, in its order: ``_vv`` is ``VV``."""
+    return tuple(token.upper() for token in _RADAR_BAND.findall(text))
+
+
+def find_relative_orbit(text: str) -> int | None:
+    """Return the track that the name of a radar burst tells; None where it tells none."""
+    match = _BURST.search(text)
+    return int(match.group(1)) if match else None
+
+
+def is_linear_product(text: str) -> bool:
+    """Say whether `text` names a product whose specification fixes its numbers: OPERA RTC-S1 holds linear gamma0."""
+    return _LINEAR_PRODUCT.search(text) is not None
+
+
+def any_band_id(token: str) -> str:
+    """Return the one spelling of a band, optical or radar: ``vh`` becomes ``VH``.
+
+    Raises:
+        ValueError: There is no such band.
+
+    """
+    upper = token.strip().upper()
+    return upper if upper in RADAR_BANDS else band_id(token)
+
+
 def find_platform(text: str) -> str | None:
     """Return the satellite that `text` names, such as ``sentinel-2a``; None where it names none."""
     match = _SENTINEL.search(text) or _SENTINEL_IN_FULL.search(text)
@@ -128,7 +159,7 @@ def find_platform(text: str) -> str | None:
 
 def shared_name(stem: str) -> str:
     """Return what the files of one scene have in common: `stem` without band and pixel size, fit to be an id."""
-    bare = _BAND.sub("", _PIXEL.sub("", stem))
+    bare = _RADAR_BAND.sub("", _BAND.sub("", _PIXEL.sub("", stem)))
     return re.sub(r"_{2,}", "_", _UNFIT_FOR_ID.sub("_", bare)).strip("_.-")
 
 

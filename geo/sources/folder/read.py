@@ -19,9 +19,9 @@ from geo.grid import Grid
 from geo.masks import as_bytes
 from geo.reflectance import Scaling, to_reflectance
 from geo.scene import Quantity
-from geo.sources.folder.cube_pixels import read_window
+from geo.sources.folder.cube_pixels import read_window, to_power
 from geo.sources.folder.layers import CubeSlice, Layer, Numbers
-from geo.sources.folder.sidecar import SIDECAR_NAME
+from geo.sources.folder.sidecar import SIDECAR_NAME, Units
 from geo.sources.header import ENVIRONMENT, Header, reason, transformer
 from geo.sources.placing import Placing
 from geo.sources.warp import Sampling, classes_onto_grid, first_recorded, onto_grid
@@ -65,6 +65,8 @@ def read_layer(layer: Layer, grid: Grid, *, is_moved: bool = False) -> NDArray[n
     sampling = Sampling.of(header, crs, grid, is_measured=layer.numbers is not None, is_moved=is_moved)
     if layer.cube is not None:
         return _read_cube(layer, layer.cube, grid, sampling.kind)
+    if layer.units is not None:
+        return _read_radar(layer, layer.units, grid, sampling.kind)
     nodata = layer.numbers.nodata if layer.numbers else 0.0
     with _opened(layer, sampling) as dataset:
         values = onto_grid(dataset, layer.band_index, grid, nodata=nodata, kind=sampling.kind)
@@ -127,6 +129,38 @@ def _read_cube(layer: Layer, piece: CubeSlice, grid: Grid, kind: Resampling) -> 
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return np.full(grid.shape, np.nan, dtype=np.float32)
     values = _as_measured(layer, read_window(layer.path, piece, rows, columns))
+    return _resampled(values, layer, grid, (rows, columns), kind)
+
+
+def _read_radar(layer: Layer, units: Units, grid: Grid, kind: Resampling) -> NDArray[np.float32]:
+    """Return a band of radar on `grid`: power is what is averaged, whatever the numbers of the file are.
+
+    Raises:
+        SourceError: The file cannot be read; names it.
+
+    """
+    header, crs = _placed(layer)
+    rows, columns = slice(0, header.height_px), slice(0, header.width_px)
+    if header.transform.is_rectilinear and header.transform.e < 0:
+        around = transformer(grid.epsg, crs.to_wkt()).transform_bounds(*grid.bounds_m)
+        rows, columns = _under(around, header, grid)
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return np.full(grid.shape, np.nan, dtype=np.float32)
+    with _opened(layer, Sampling(kind=kind, overview=None)) as dataset:
+        window = ((rows.start, rows.stop), (columns.start, columns.stop))
+        numbers = dataset.read(layer.band_index, window=window, out_dtype="float32")
+    if layer.numbers is not None:
+        numbers[numbers == np.float32(layer.numbers.nodata)] = np.nan
+        _scale(numbers, layer.numbers)
+    return _resampled(to_power(numbers, units), layer, grid, (rows, columns), kind)
+
+
+def _resampled(
+    values: NDArray[np.float32], layer: Layer, grid: Grid, window: tuple[slice, slice], kind: Resampling
+) -> NDArray[np.float32]:
+    """Return `values`, those of a layer within `window` (rows, columns), on `grid`."""
+    header, crs = _placed(layer)
+    rows, columns = window
     profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": crs, "nodata": np.nan}
     size = {"height": values.shape[0], "width": values.shape[1]}
     corner = header.transform @ Affine.translation(columns.start, rows.start)

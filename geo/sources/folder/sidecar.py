@@ -7,15 +7,17 @@ only ``file`` must be there:
 ==========  ==========================================================================================
 file        path from the table's folder, with ``/``; ``*`` and ``?`` stand for any characters
 date        when it was taken, UTC: ``2017-02-16``, ``20170216T102101``, ``2017-02-16T10:21:01Z``
-bands       the bands in the file's order, with blanks between: ``B04 B03 B02 B08 SCL``; ``-`` leaves one out
+bands       the bands in the file's order, with blanks between: ``B04 B03 B02 B08 SCL``, ``VV VH``; ``-`` leaves one
+            out
 scene       the scene's id
 platform    such as ``sentinel-2a``
 scale       reflectance = number x scale + offset: ``0.0001`` for products times 10000
 offset      added after scaling: ``-0.1`` for Sentinel-2 products of processing baseline 04.00 and later
 nodata      the number that stands for "not recorded", or ``none``
-quantity    ``reflectance`` or ``display``; with a scale, ``reflectance`` is meant if nothing is said
+quantity    ``reflectance`` or ``display``; with a scale, ``reflectance`` is meant if nothing is said; radar is
+            always backscatter
 crs         of a cube that does not tell its own: ``EPSG:32631``
-units       of a cube's radar bands: ``db``, ``linear``, or ``db83`` for dB = 20 log10(number) - 83
+units       of radar bands, after scale and offset: ``db``, ``linear``, or ``db83`` for dB = 20 log10(number) - 83
 note        for people
 ==========  ==========================================================================================
 
@@ -39,7 +41,7 @@ from rasterio.errors import CRSError
 
 from geo.errors import SourceError
 from geo.scene import Quantity
-from geo.sources.folder.names import band_id, read_time
+from geo.sources.folder.names import any_band_id, read_time
 
 SIDECAR_NAME = "scenes.csv"
 DATES_NAME = "dates.txt"
@@ -210,7 +212,7 @@ def _row(cells: Mapping[str | None, str | list[str] | None], *, where: str) -> S
 
 def _bands(text: str) -> tuple[str | None, ...]:
     words = re.split(r"[\s;,|]+", text.strip())
-    bands = tuple(None if word == "-" else band_id(word) for word in words)
+    bands = tuple(None if word == "-" else any_band_id(word) for word in words)
     named = [band for band in bands if band]
     if not named or len(set(named)) < len(named):
         raise ValueError(f"expected each band once, and at least one; got {text!r}")
