@@ -1,7 +1,7 @@
 """Measure how often the removal of a wall is found, and how often chance is taken for one.
 
     python -m benchmarks.perimeter power --runs 20 [--seed 200] [--grounds simulated dabancheng …] [--data DIR]
-    python -m benchmarks.perimeter chance --runs 60 [--data DIR] [--picture FILE]
+    python -m benchmarks.perimeter chance --runs 60 [--seeds 200 225 600 610] [--traced] [--data DIR] [--picture FILE]
 
 Found is a removal whose `loss_p`, the probability of so clear a loss along any stretch at any date, is below 0.001.
 Each run has its own ground or window, place, size, direction and stretch. Without removal, a wall stays or none ever
@@ -14,15 +14,21 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import beta
+from shapely.geometry import Point
 
+from aoi.facilities import Facility
 from benchmarks.trials import table
 from benchmarks.walls import REAL, SIMULATED, drawn_roughly, ground_of, ring_on, wall_of, with_walls
+from detection.desecuritisation.assess import MOST_ERROR_M, ring_of
 from detection.perimeter import ArcState, Perimeter, PerimeterParams, watch_perimeter
+from geo.crs import LON_LAT_EPSG, reproject
+from geo.scene import Stack
 
 LEVELS = (0.1, 0.05, 0.01, 0.001)
 FOUND_P = 0.001
@@ -39,6 +45,8 @@ class Case:
     """Share of the perimeter that goes."""
     looks: int = 6
     error_m: float = 0.0
+    is_traced: bool = False
+    """Only a point is known: the ring is traced around it."""
 
 
 def cases(grounds: Sequence[str]) -> Iterator[tuple[str, Case]]:
@@ -68,10 +76,22 @@ def run(case: Case, *, seed: int, data: Path | None, params: PerimeterParams) ->
     walls = [before] * ground.looks_before + [after] * (len(ground.stack.days) - ground.looks_before)
     stack = with_walls(ground, walls, contrast=case.contrast, rng=rng)
     outline = drawn_roughly(site, case.error_m, rng)
+    if case.is_traced:
+        return _watch_traced(stack, site.centroid, params)
     return watch_perimeter(stack, outline, replace(params, outline_error_m=max(params.outline_error_m, case.error_m)))
 
 
-def power(case: Case, seeds: range, *, data: Path | None, params: PerimeterParams) -> dict[str, Any]:
+def _watch_traced(stack: Stack, middle: Point, params: PerimeterParams) -> Perimeter:
+    """Watch the ring that is traced around a point, as a run does; nothing is told where there is none."""
+    place = reproject(middle, from_epsg=stack.grid.epsg, to_epsg=LON_LAT_EPSG)
+    ring = ring_of(stack, Facility(facility_id="a", names=("a",), location_4326=place))
+    if ring is None:
+        return Perimeter(arcs=(), loss_p=nan, gain_p=nan, null_arcs=0, looks=stack.days, note="no ring")
+    error_m = min(max(params.outline_error_m, ring.median_uncertainty_m), MOST_ERROR_M)
+    return watch_perimeter(stack, ring.line_m, replace(params, outline_error_m=error_m))
+
+
+def power(case: Case, seeds: Sequence[int], *, data: Path | None, params: PerimeterParams) -> dict[str, Any]:
     """Return how often one case was found."""
     found = [run(case, seed=seed, data=data, params=params) for seed in seeds]
     p = np.array([one.loss_p for one in found])
@@ -95,13 +115,15 @@ def power(case: Case, seeds: range, *, data: Path | None, params: PerimeterParam
     }
 
 
-def chance(ground: str, *, wall: bool, seeds: range, data: Path | None, params: PerimeterParams) -> dict[str, Any]:
+def chance(
+    case: Case, *, wall: bool, seeds: Sequence[int], data: Path | None, params: PerimeterParams
+) -> dict[str, Any]:
     """Return the probabilities where nothing was removed, of whole perimeters and of arcs."""
-    case = Case(ground=ground, removed=0.0, contrast=0.15 if wall else 0.0, error_m=3.0)
+    case = replace(case, removed=0.0, contrast=0.15 if wall else 0.0, error_m=3.0)
     found = [run(case, seed=seed, data=data, params=params) for seed in seeds]
     arcs = [arc for one in found for arc in one.arcs]
     return {
-        "ground": ground,
+        "ground": case.ground,
         "wall": "stays" if wall else "none",
         "loss_p": [one.loss_p for one in found],
         "gain_p": [one.gain_p for one in found],
@@ -161,26 +183,46 @@ def draw(path: Path, measured: Sequence[Mapping[str, Any]]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark from the command line."""
+def seeds_of(pairs: Sequence[int]) -> list[int]:
+    """Return the seeds of pairs of a first one and the one after the last.
+
+    Raises:
+        ValueError: A number stands alone.
+
+    """
+    if len(pairs) % 2:
+        raise ValueError(f"--seeds: expected pairs; got {len(pairs)} numbers")
+    return [seed for first, end in zip(pairs[::2], pairs[1::2], strict=True) for seed in range(first, end)]
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.perimeter", description=str(__doc__).splitlines()[0])
     parser.add_argument("what", choices=("power", "chance"))
     parser.add_argument("--data", type=Path, help="folder of the real imagery; without, only simulated ground")
     parser.add_argument("--grounds", nargs="+", choices=(SIMULATED, *REAL), help="default: all there are")
     parser.add_argument("--runs", type=int, default=20, help="of each case")
     parser.add_argument("--seed", type=int, default=200, help="the first one")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, help="instead: pairs of the first seed and the one after the last, pooled"
+    )
+    parser.add_argument("--traced", action="store_true", help="chance: rings traced around a point, not outlines")
     parser.add_argument("--tables", nargs="+", help="only cases of these tables")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--picture", type=Path, help="draw the probabilities of chance here")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark from the command line."""
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("geo").setLevel(logging.ERROR)
     grounds = options.grounds or ((SIMULATED, *REAL) if options.data else (SIMULATED,))
-    seeds, params = range(options.seed, options.seed + options.runs), PerimeterParams()
+    seeds, params = seeds_of(options.seeds or [options.seed, options.seed + options.runs]), PerimeterParams()
     if options.what == "chance":
         figures = [
-            chance(ground, wall=wall, seeds=seeds, data=options.data, params=params)
-            for ground in grounds
+            chance(case, wall=wall, seeds=seeds, data=options.data, params=params)
+            for case in (Case(ground=ground, is_traced=options.traced) for ground in grounds)
             for wall in (False, True)
         ]
         print(table(chance_rows(figures)))

@@ -27,8 +27,9 @@ from scipy import ndimage
 
 from benchmarks.oscd import first_band, read_labels
 from benchmarks.scores import area_under_curve
+from detection.radar.joint import two_sided_p
 from detection.radar.shapes import Shape, free_places
-from detection.radar.steps import RadarParams, RadarStep, Track, object_step, tracks_of
+from detection.radar.steps import RadarParams, RadarStep, Track, object_step, pixel_steps, tracks_of
 from geo.scene import Stack
 from geo.sources.simulated import SimulatedRadarSource, scenario
 
@@ -115,6 +116,46 @@ def measure_quiet(data: Path, params: RadarParams, *, count: int) -> list[dict[s
                 }
             )
     return rows
+
+
+def measure_pixels(data: Path, params: RadarParams) -> list[dict[str, Any]]:
+    """Return, for each series without change, how often a pixel's joint p is small: it should be as often as it says.
+
+    The power is that of steps put into squares of 5 x 5 pixels, by factors of VV and VH, at the third sigma.
+    """
+    rows = []
+    for name, folder in QUIET.items():
+        track = quiet_track(data / folder)
+        cuts = (5, len(track.days) // 2, len(track.days) - 4)
+        chances = np.concatenate([_pixel_p(track, cut, params).ravel() for cut in cuts])
+        row: dict[str, Any] = {"series": name, "pixels": len(chances)}
+        row |= {f"p < {share:g}": float((chances < share).mean()) for share in (0.05, 0.01, 0.001)}
+        for label, factors in _FACTORS.items():
+            row[label] = float(np.mean([_pixel_power(track, cut, factors, params) for cut in cuts]))
+        rows.append(row)
+    return rows
+
+
+_FACTORS = {"both up 2 dB": (1.6, 1.6), "VV up 2 dB": (1.6, 1.0), "VV up, VH down": (1.6, 0.625)}
+_SQUARE_PX = 5
+_SQUARES = 12
+
+
+def _pixel_p(track: Track, cut: int, params: RadarParams) -> NDArray[np.float64]:
+    z = pixel_steps([track], (track.days[cut - 1], track.days[cut]), patch_px=3, params=params)
+    return two_sided_p(z.astype(np.float64))
+
+
+def _pixel_power(track: Track, cut: int, factors: tuple[float, float], params: RadarParams) -> float:
+    """Return the share of the inner pixels of squares whose step is found at p < 0.001."""
+    rng, power = np.random.default_rng(cut), track.power.copy()
+    is_inner = np.zeros(track.shape, dtype=bool)
+    for _ in range(_SQUARES):
+        row, column = (int(rng.integers(1, size - _SQUARE_PX)) for size in track.shape)
+        power[row : row + _SQUARE_PX, column : column + _SQUARE_PX, cut:] *= np.array(factors)
+        is_inner[row + 1 : row + _SQUARE_PX - 1, column + 1 : column + _SQUARE_PX - 1] = True
+    built = Track.of(np.where(power > 0, power, np.nan), track.days)
+    return float((_pixel_p(built, cut, params)[is_inner] < 0.001).mean())  # noqa: PLR2004 - about three sigma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -261,6 +302,10 @@ def main(arguments: Sequence[str]) -> None:
     params = RadarParams()
     parts = {"quiet": measure_quiet(chosen.data, params, count=chosen.objects)}
     show("No change: share of placebo objects called a step", parts["quiet"])
+    parts["pixels"] = measure_pixels(chosen.data, params)
+    show(
+        "No change, pixel by pixel: share of pixels with small p; and of pixels of steps put in found", parts["pixels"]
+    )
     parts["labelled"] = measure_labelled(chosen.data, params)
     show("Labelled change against the same shapes elsewhere (one look a side)", parts["labelled"])
     if chosen.seeds:

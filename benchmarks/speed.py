@@ -1,12 +1,14 @@
 """What does finding changes cost, in processor time and memory, and how far is that from what the machine allows?
 
-    python -m benchmarks.speed [--cases site pair blocks] [--side 10980] [--kilometres 5 10 20 40] [--json FILE]
+    python -m benchmarks.speed [--cases site pair area] [--side 10980] [--kilometres 4 12.65] [--json FILE]
 
 Each case runs in a process of its own: seconds are of all its threads together, memory is the most it ever held.
 ``site`` is a usual place, 256 x 256 pixels on 60 dates in 6 bands, from looks in memory to tables. ``pair`` is two
-dates of a whole Sentinel-2 tile, 10,980 x 10,980 pixels in 4 bands, read block by block from cloud-optimised GeoTIFFs;
-reading the same blocks without looking at them is measured beside it. ``blocks`` are squares of 5 to 40 km on 12
-dates with 2,000 MB allowed. The floor is what the machine needs to read and copy as many bytes.
+dates of a whole Sentinel-2 tile, 10,980 x 10,980 pixels in 4 bands, read strip by strip from cloud-optimised GeoTIFFs
+into the maps that outlines are made from; reading the same without looking at it is measured beside it. The ``area``
+cases go from a folder of GeoTIFFs on 12 dates to the tables, as a run does, with `--limit-mb` allowed: the second has
+ten times the ground of the first, and should not take more memory than is allowed for that.
+The floor is what the machine needs to copy all values once, and to write the maps that are kept to new files.
 The imagery is made up: texture, light and noise like real ones, and some hundred buildings.
 """
 
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,13 +36,19 @@ from detection.blocks import Maps, Room
 from detection.changes import map_changes
 from detection.detect import find_changes
 from detection.params import DetectParams
+from flows.blocks import check_blocks, read_area, reading_blocks, room_for
 from geo.grid import Grid
 from geo.scene import Quantity, Stack
+from geo.sources.folder import FolderSource
 
 BANDS = ("B02", "B03", "B04", "B08", "B11", "B12")
 TEXTURE_PX = 1098
 BLOCK_PX = 512
 SCALE = 10_000
+AREA_BANDS = 4
+AREA_DATES = 12
+KEPT_MAPS = 21
+"""Maps of a pair, in units of four bytes a pixel, that are kept: looks in one light, before and after, scores."""
 
 
 def ground(side: int, bands: int, *, seed: int = 0) -> NDArray[np.float32]:
@@ -77,10 +85,11 @@ def site_stack(side: int = 256, dates: int = 60) -> Stack:
         if index % 2:
             cloud = ndimage.gaussian_filter(rng.standard_normal((side, side)), 12)
             values[index, :, cloud > rng.uniform(0, 0.04)] = np.nan
-    return _stack(dict(zip(BANDS, np.moveaxis(values, 1, 0), strict=True)), when)
+    return stack_of(dict(zip(BANDS, np.moveaxis(values, 1, 0), strict=True)), when)
 
 
-def _stack(layers: Mapping[str, NDArray[np.float32]], when: Sequence[datetime]) -> Stack:
+def stack_of(layers: Mapping[str, NDArray[np.float32]], when: Sequence[datetime]) -> Stack:
+    """Return a stack of `layers`, shape (time, y, x), by band."""
     dates, height, width = next(iter(layers.values())).shape
     grid = Grid(epsg=32631, left_m=500_000, top_m=5_700_000, pixel_m=10.0, width_px=width, height_px=height)
     dataset = xr.Dataset(
@@ -108,38 +117,39 @@ def write_tile(folder: Path, *, side: int, dates: int, bands: int) -> list[datet
         "crs": "EPSG:32631",
         "transform": rasterio.Affine(10, 0, 500_000, 0, -10, 5_700_000),
     }  # fmt: skip
-    for date in range(dates):
-        shift = (0.0, 0.0) if date == 0 else (0.3, -0.2)
+    for index in range(dates):
+        shift = (0.0, 0.0) if index == 0 else (0.3, -0.2)
         for band in range(bands):
             moved = ndimage.shift(texture[band], shift, order=1, mode="wrap") * rng.uniform(0.9, 1.1)
-            with rasterio.open(folder / f"{date}-{BANDS[band]}.tif", "w", **profile) as file:
+            with rasterio.open(folder / f"{index}-{BANDS[band]}.tif", "w", **profile) as file:
                 for top in range(0, side, TEXTURE_PX):
                     rows = min(TEXTURE_PX, side - top)
                     strip = np.tile(moved, (1, -(-side // TEXTURE_PX)))[:rows, :side]
                     strip = strip * SCALE + 40 * rng.standard_normal(strip.shape, dtype=np.float32)
-                    for row, column in places if date >= dates // 2 else ():
+                    for row, column in places if index >= dates // 2 else ():
                         strip[max(0, row - top) : max(0, row - top + 14), column : column + 20] += 1_500
                     file.write(strip.clip(1, 65_535).astype(np.uint16), 1, window=RasterWindow(0, top, side, rows))
     return when
 
 
 def read_blocks(  # noqa: PLR0913 - from where, to where, how much
-    folder: Path, stack: Maps, *, side: int, dates: int, bands: int, keep: bool
+    folder: Path, maps: Maps, *, side: int, dates: int, bands: int, keep: bool
 ) -> dict[str, Any]:
-    """Read a tile block by block into maps of reflectance; without `keep`, decode only."""
+    """Read a tile strip by strip into maps of reflectance; without `keep`, decode only."""
     shape = (dates, side, side)
-    layers = {name: stack.empty(name, shape, np.float32) for name in BANDS[: bands if keep else 0]}
+    layers = {name: maps.empty(name, shape, np.float32) for name in BANDS[: bands if keep else 0]}
     step = 4 * BLOCK_PX
-    for date in range(dates):
+    for index in range(dates):
         for name in BANDS[:bands]:
-            with rasterio.open(folder / f"{date}-{name}.tif") as file:
+            with rasterio.open(folder / f"{index}-{name}.tif") as file:
                 for top in range(0, side, step):
-                    for left in range(0, side, step):
-                        window = RasterWindow(left, top, min(step, side - left), min(step, side - top))
-                        values = file.read(1, window=window)
-                        if keep:
-                            layers[name][date, top : top + step, left : left + step] = values / np.float32(SCALE)
-                stack.release()
+                    rows = min(step, side - top)
+                    values = file.read(1, window=RasterWindow(0, top, side, rows))
+                    if keep:
+                        own = (slice(top, top + rows), slice(0, side))
+                        maps.put(name, layers[name], own, values * np.float32(1 / SCALE), at=(index,))
+                maps.release()
+    maps.close()
     return layers
 
 
@@ -167,7 +177,7 @@ def run_tile(folder: Path, *, side: int, dates: int, bands: int, memory_mb: floa
         layers = read_blocks(folder, Maps(room=room), side=side, dates=dates, bands=bands, keep=True)
         figures["read_s"] = time.process_time() - began
         when = [datetime(2021, 5, 1) + timedelta(days=30 * index) for index in range(dates)]  # noqa: DTZ001
-        stack = _stack(layers, when)
+        stack = stack_of(layers, when)
         began, wall = time.process_time(), time.perf_counter()
         changes = map_changes(stack, DetectParams(), room=room)
         figures["maps_s"], figures["maps_wall_s"] = time.process_time() - began, time.perf_counter() - wall
@@ -177,13 +187,52 @@ def run_tile(folder: Path, *, side: int, dates: int, bands: int, memory_mb: floa
 
 
 def floor_of(values: int) -> dict[str, float]:
-    """Return what copying as many float32 values costs."""
+    """Return what the machine needs at least: to copy as many float32 values, and to write them to a new file."""
     part = np.ones(1 << 24, dtype=np.float32)
     other = np.zeros_like(part)
     began = time.process_time()
     for _ in range(8):
         np.copyto(other, part)
-    return {"copy_s": (time.process_time() - began) / 8 / part.size * values}
+    copied = time.process_time() - began
+    with tempfile.TemporaryFile() as file:
+        began = time.process_time()
+        for _ in range(8):
+            file.write(part.data)
+        written = time.process_time() - began
+    return {"copy_s": copied / 8 / part.size * values, "write_s": written / 8 / part.size * values}
+
+
+def run_area(folder: Path, *, side: int, limit_mb: int) -> dict[str, float]:
+    """Read and look at an area as a run does, from search to tables."""
+    grid = Grid(epsg=32631, left_m=500_000, top_m=5_700_000, pixel_m=10.0, width_px=side, height_px=side)
+    source = FolderSource(folder)
+    refs = source.search(grid.footprint_4326, first=date.min, last=date.max)
+    check_blocks("area", refs, grid, limit_mb=limit_mb)
+    began = time.process_time()
+    with room_for(refs, grid, limit_mb=limit_mb, folder=folder / "state") as room:
+        looks = read_area(source, refs, grid, area_id="area", room=room)
+        read_s = time.process_time() - began
+        if looks.stack is None:
+            raise RuntimeError("nothing was read")
+        inside = np.ones(grid.shape, dtype=bool)
+        found = find_changes(looks.stack, "area", inside, DetectParams(), room=room)
+    return {
+        "blocks": float(len(reading_blocks(refs, grid, limit_mb=limit_mb))),
+        "read_s": read_s,
+        "cpu_s": time.process_time() - began,
+        "detections": float(len(found.detections)),
+    }
+
+
+def area_case(side: int, dates: int, limit_mb: int) -> dict[str, float]:
+    """Write an area as a folder of GeoTIFFs and run over it."""
+    with tempfile.TemporaryDirectory(prefix="speed-") as folder:
+        when = write_tile(Path(folder), side=side, dates=dates, bands=AREA_BANDS)
+        for index, day in enumerate(when):
+            for name in BANDS[:AREA_BANDS]:
+                Path(folder, f"{index}-{name}.tif").rename(Path(folder, f"{day:%Y%m%d}_{name}.tif"))
+        figures = measured(partial(run_area, Path(folder), side=side, limit_mb=limit_mb))
+    return {"megapixels": side * side / 1e6, "values": float(side * side * dates * AREA_BANDS)} | figures
 
 
 def measured(work: Callable[[], dict[str, float]]) -> dict[str, float]:
@@ -204,25 +253,38 @@ def tile_case(side: int, dates: int, bands: int, memory_mb: float) -> dict[str, 
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         write_tile(Path(folder), side=side, dates=dates, bands=bands)
         figures = measured(partial(run_tile, Path(folder), side=side, dates=dates, bands=bands, memory_mb=memory_mb))
-    return figures | floor_of(side * side * dates * bands) | {"megapixels": side * side / 1e6}
+    return {"megapixels": side * side / 1e6, "values": float(side * side * dates * bands)} | figures
+
+
+def with_floor(figures: dict[str, float], kept: float) -> dict[str, float]:
+    """Add what the machine needs at least; `kept` values are written."""
+    floor = floor_of(1)
+    return figures | {"floor_copy_s": floor["copy_s"] * figures["values"], "floor_write_s": floor["write_s"] * kept}
+
+
+def run_cases(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Run the cases that were asked for."""
+    figures: dict[str, dict[str, float]] = {}
+    if "site" in options.cases:
+        figures["site"] = with_floor(measured(run_site) | {"values": 256.0 * 256 * 60 * 6}, 0)
+    if "pair" in options.cases:
+        figures["pair"] = with_floor(tile_case(options.side, 2, 4, options.memory_mb), KEPT_MAPS * options.side**2)
+    for kilometres in options.kilometres if "area" in options.cases else ():
+        figures[f"{kilometres:g} km"] = area_case(round(kilometres * 100), AREA_DATES, options.limit_mb)
+    return figures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--cases", nargs="+", default=["site", "pair", "blocks"], choices=["site", "pair", "blocks"])
+    parser.add_argument("--cases", nargs="+", default=["site", "pair", "area"], choices=["site", "pair", "area"])
     parser.add_argument("--side", type=int, default=10_980, help="pixels a side of the pair")
-    parser.add_argument("--kilometres", nargs="+", type=float, default=[5, 10, 20, 40], help="sides of the blocks")
-    parser.add_argument("--memory-mb", type=float, default=2_000)
+    parser.add_argument("--kilometres", nargs="+", type=float, default=[4, 12.65], help="sides of the areas")
+    parser.add_argument("--memory-mb", type=float, default=2_000, help="that the pair may take")
+    parser.add_argument("--limit-mb", type=int, default=600, help="that an area may take")
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args(arguments)
-    figures: dict[str, dict[str, float]] = {}
-    if "site" in options.cases:
-        figures["site"] = measured(run_site)
-    if "pair" in options.cases:
-        figures["pair"] = tile_case(options.side, 2, 4, options.memory_mb)
-    for kilometres in options.kilometres if "blocks" in options.cases else ():
-        figures[f"{kilometres:g} km"] = tile_case(round(kilometres * 100), 12, 4, options.memory_mb)
+    figures = run_cases(options)
     for name, row in figures.items():
         print(f"{name:>8}  " + "  ".join(f"{key} {value:,.2f}" for key, value in row.items()))
     if options.json:

@@ -1,32 +1,42 @@
 """Which pixels changed for good?"""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import date
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detection.blocks import EXACT_VALUES, Maps, Plan, Room, Slices, Window, run_blocks
+from detection.kernels.threads import spread
 from detection.looks.context import Noise
-from detection.looks.normalise import light_ratios, light_residual, reference_image, relight
-from detection.looks.registered import Registration
+from detection.looks.normalise import expected_lights, light_residual, reference_image, relight
+from detection.looks.registered import WINDOW_PX, Registration
 from detection.objects.outline import connected_pixels, sharp_pixels
 from detection.params import DetectParams
 from detection.series.steps import Asked, Steps, steps_in_stages
 from detection.series.steps import fine_contrast as contrast_of
 from geo.coregister import coregister
-from geo.grid import Grid
 from geo.scene import Stack
 
-_SPLINE_PX = 18
-"""How far moving an image reaches: three pixels at most, and a cubic spline around that."""
 _NEAR_PX = 20
 """How far all that is looked for within some pixels reaches together, patches left out."""
-_COPIES, _CUT_MAPS, _MAPS = 5, 8, 40
-"""How many times about all values, a map for each cut, and single maps are held of a block: counted from the code."""
+_LIGHT_COPIES, _LIGHT_MAPS = 2.5, 8
+"""How many times one band of all dates, and single maps, are held while a block is given one light: a test measures
+it."""
+_COPIES, _CUT_MAPS, _MAPS = 6, 8, 40
+"""The same, of all bands, a map for each cut, and single maps, while steps are looked for…"""
+_PAIR_COPIES, _PAIR_MAPS = 2.5, 24
+"""… and between two dates."""
+_REGISTERED_COPIES = 7
+"""How many times a stack is held while it is moved as a whole."""
+_MEASURED_BYTES = 16
+"""What is held of each value while the noise of all is measured, with as much again for what is at work."""
+_LEAST_WINDOW_PX = 160
+"""Side of the smallest window on which shifts are measured."""
+_A_PAIR = 2
 _STRIP_PX = 64
 _OVERHEAD_MB = 300.0
 """What the program itself needs."""
@@ -40,6 +50,8 @@ class ChangeMap:
     """Co-registered."""
     values: NDArray[np.float32]
     """The same in the light of one reference, shape (time, band, y, x); NaN where not clearly seen."""
+    trust: NDArray[np.float32]
+    """How much each band counts, mean 1, shape (band,): what is restless everywhere tells little."""
     steps: Steps
     is_changed: NDArray[np.bool_]
     """Shape (y, x); at the detector's own operating point."""
@@ -64,62 +76,172 @@ def map_changes(stack: Stack, params: DetectParams, *, room: Room | None = None)
             that is needed.
 
     """
-    grid, days = stack.grid, stack.days
-    values_a_px = len(days) * len(stack.bands)
-    is_large = values_a_px * grid.width_px * grid.height_px > EXACT_VALUES
-    registration = Registration.of(stack, params.coregister) if is_large else None
-    registered = registration.as_stack() if registration else coregister(stack, params.coregister)
-    plan = Plan.of(
-        grid.shape,
-        values_a_px=values_a_px,
-        halo_px=_halo_px(params, grid),
-        block_px=_block_px(room, len(days), len(stack.bands), params),
-    )
-
-    maps = Maps(room=room)
-
-    def read(window: Slices) -> NDArray[np.float32]:
-        if registration:
-            values = registration.read(window)
-            maps.release()
-            return values
-        return np.stack([registered.dataset[name][:, *window].to_numpy() for name in registered.bands], axis=1)
-
-    made = _Made(shape=grid.shape, maps=maps)
-    run_blocks(plan, lambda window: _look(read(window.wide), days, grid, params), made.keep)
-    steps = made.steps()
+    ground = _Ground.of(stack, params, room)
+    values, trust = _lit_values(ground, params)
+    steps, is_sharp = _all_steps(values, trust, ground, params)
     is_changed = connected_pixels(steps.score_z, seed_z=params.seed_z, grow_z=params.grow_z)
-    is_changed &= made.arrays["is_sharp"]
-    made.maps.release()
-    return ChangeMap(stack=registered, values=made.arrays["values"], steps=steps, is_changed=is_changed)
+    is_changed &= is_sharp
+    ground.maps.release()
+    ground.maps.close()
+    return ChangeMap(stack=ground.registered, values=values, trust=trust, steps=steps, is_changed=is_changed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """All looks, each on its place, and the room to work on them."""
+
+    registered: Stack
+    registration: Registration | None
+    """How the looks are moved when they are read; None where they have been."""
+    maps: Maps
+
+    @classmethod
+    def of(cls, stack: Stack, params: DetectParams, room: Room | None) -> "_Ground":
+        """Move a stack as a whole where it is small, else measure how it is to be moved."""
+        count = len(stack.days) * len(stack.bands) * stack.grid.width_px * stack.grid.height_px
+        is_small = room is None or _REGISTERED_COPIES * 4e-6 * count <= room.memory_mb - _OVERHEAD_MB
+        if count <= EXACT_VALUES and is_small:
+            return cls(registered=coregister(stack, params.coregister), registration=None, maps=Maps(room=room))
+        registration = Registration.of(stack, params.coregister, window_px=_window_px(stack, room))
+        return cls(registered=registration.as_stack(), registration=registration, maps=Maps(room=room))
+
+    def plan(self, halo_px: int, bytes_a_px: float) -> Plan:
+        """Cut the area into blocks that fit."""
+        room, stack = self.maps.room, self.registered
+        return Plan.of(
+            stack.grid.shape,
+            values_a_px=len(stack.days) * len(stack.bands),
+            halo_px=halo_px,
+            block_px=np.inf if room is None else _block_px(room, bytes_a_px),
+            exact_values=_exact_values(room),
+        )
+
+    def read(self, window: Slices, band: int) -> NDArray[np.float32]:
+        """Return one band of all dates within `window`, shape (time, y, x)."""
+        if self.registration is None:
+            return np.asarray(self.registered.dataset[self.registered.bands[band]].to_numpy()[:, *window])
+        rows, columns = window
+        shape = (len(self.registered.days), rows.stop - rows.start, columns.stop - columns.start)
+        values = np.empty(shape, dtype=np.float32)
+        moving = self.registration
+
+        def one(date_index: int) -> None:
+            values[date_index] = moving.read_date(date_index, window, band)[0]
+
+        spread(one, [(index,) for index in range(shape[0])])
+        self.maps.release()
+        return values
+
+
+def _lit_values(ground: _Ground, params: DetectParams) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return all looks in the light of one reference, and how far each band is to be trusted.
+
+    Shapes (time, band, y, x) and (band,); worked out band by band and block by block.
+    """
+    stack, context_px = ground.registered, params.context_px(ground.registered.grid)
+    dates, bands, maps = len(stack.days), len(stack.bands), ground.maps
+    values = maps.empty("values", (dates, bands, *stack.grid.shape), np.float32)
+    plan = ground.plan(2 * (context_px // 2), 4 * (_LIGHT_COPIES * dates + _LIGHT_MAPS))
+
+    unrest = np.zeros(bands)
+
+    def work_on(band: int) -> None:
+        def begin(window: Window) -> Generator[Asked, Sequence[Noise], _Lit]:
+            return _in_one_light(ground.read(window.wide, band)[:, None], context_px)
+
+        def keep(window: Window, lit: _Lit) -> None:
+            for index in range(dates):
+                maps.put("values", values, window.own, lit.values[index, 0][window.inner], at=(index, band))
+            unrest[band] = lit.unrest
+            maps.release()
+
+        run_blocks(plan, begin, keep)
+
+    for band in range(bands):
+        work_on(band)
+    return values, _trust(unrest, dates)
+
+
+def _trust(unrest: NDArray[np.float64], dates: int) -> NDArray[np.float32]:
+    """Return how much each band counts, mean 1: the inverse of its unrest; all the same in a pair.
+
+    Between two dates nothing tells a restless band from one in which much was built.
+    """
+    known = np.isfinite(unrest) & (unrest > 0)
+    if dates == _A_PAIR or not known.all():
+        return np.ones(len(unrest), dtype=np.float32)
+    inverse = 1 / unrest
+    return np.asarray(inverse / inverse.mean(), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lit:
+    """One band of a window in the light of its reference."""
+
+    values: NDArray[np.float32]
+    unrest: float
+    """How far a usual pixel of the whole area lies off the reference on a usual date."""
+
+
+def _in_one_light(values: NDArray[np.float32], context_px: int) -> Generator[Asked, Sequence[Noise], _Lit]:
+    """Give all dates of one band, shape (time, 1, y, x), one light; ask in between for the noise of the whole area."""
+    reference = reference_image(values)
+    expected = expected_lights(values, reference, context_px=context_px)
+    noises = yield Asked(
+        maps=[
+            partial(light_residual, values[date_index, 0], expected[date_index, 0]) for date_index in range(len(values))
+        ]
+    )
+    limits = np.array([noise.outlier_limit for noise in noises])[:, None]
+    lit = relight(values, reference, expected, limits, context_px=context_px)
+    return _Lit(values=lit, unrest=float(np.median([noise.middle for noise in noises])))
+
+
+def _all_steps(
+    values: NDArray[np.float32], trust: NDArray[np.float32], ground: _Ground, params: DetectParams
+) -> tuple[Steps, NDArray[np.bool_]]:
+    """Return the steps of the whole area, and what of it is sharp."""
+    stack = ground.registered
+    plan = ground.plan(
+        3 * (params.patch_px(stack.grid) // 2) + _NEAR_PX, _bytes_a_px(values.shape[0], values.shape[1], params)
+    )
+    made = _Made(shape=stack.grid.shape, maps=ground.maps)
+    run_blocks(plan, lambda window: _look(weighed(values[:, :, *window.wide], trust), trust, stack, params), made.keep)
+    return made.steps(), made.arrays["is_sharp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Looked:
     """What came of one window."""
 
-    values: NDArray[np.float32]
     steps: Steps
     is_sharp: NDArray[np.bool_]
 
 
 def _look(
-    values: NDArray[np.float32], days: Sequence[date], grid: Grid, params: DetectParams
+    values: NDArray[np.float32], trust: NDArray[np.float32], stack: Stack, params: DetectParams
 ) -> Generator[Asked, Sequence[Noise], _Looked]:
     """Find the steps of one window; ask in between for the noise of the whole area."""
-    context_px = params.context_px(grid)
-    reference = reference_image(values)
-    ratios = light_ratios(values, reference, context_px=context_px)
-    pairs = list(np.ndindex(*values.shape[:2]))
-    noises = yield Asked(
-        maps=[partial(light_residual, values[place], reference[place[1]], ratios[place]) for place in pairs]
-    )
-    limits = np.array([noise.outlier_limit for noise in noises]).reshape(values.shape[:2])
-    values = relight(values, reference, ratios, limits, context_px=context_px)
-    steps = yield from steps_in_stages(values, days, patch_px=params.patch_px(grid), params=params.steps)
-    fine = fine_contrast(steps)
+    steps = yield from steps_in_stages(values, stack.days, patch_px=params.patch_px(stack.grid), params=params.steps)
+    fine = contrast_of(steps.before, steps.after)
     (noise,) = yield Asked(maps=[partial(np.asarray, fine)], sigma_floor=params.steps.sigma_floor)
-    return _Looked(values=values, steps=steps, is_sharp=sharp_pixels(noise.z(fine), grow_z=params.grow_z))
+    is_sharp = sharp_pixels(noise.z(fine), grow_z=params.grow_z)
+    return _Looked(steps=in_units_of_bands(steps, trust), is_sharp=is_sharp)
+
+
+def weighed(values: NDArray[np.float32], trust: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `values` (..., band, y, x), contiguous, each band times its trust; not copied where all count alike."""
+    if (trust == 1).all():
+        return np.ascontiguousarray(values)
+    return np.asarray(values * trust[:, None, None], dtype=np.float32)
+
+
+def in_units_of_bands(steps: Steps, trust: NDArray[np.float32]) -> Steps:
+    """Return steps that were found in `weighed` values, with the looks before and after as they are."""
+    if (trust == 1).all():
+        return steps
+    back = (1 / trust).astype(np.float32)
+    return replace(steps, before=weighed(steps.before, back), after=weighed(steps.after, back))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -136,13 +258,13 @@ class _Made:
         """Put the own pixels of a block in their place."""
         named = {item.name: getattr(looked.steps, item.name) for item in fields(Steps)}
         self.noise.append(named.pop("noise"))
-        for name, values in {**named, "values": looked.values, "is_sharp": looked.is_sharp}.items():
+        for name, values in {**named, "is_sharp": looked.is_sharp}.items():
             if window.own == (slice(0, self.shape[0]), slice(0, self.shape[1])):
                 self.arrays[name] = values
                 continue
             if name not in self.arrays:
                 self.arrays[name] = self.maps.empty(name, (*values.shape[:-2], *self.shape), values.dtype)
-            self.arrays[name][..., *window.own] = values[..., *window.inner]
+            self.maps.put(name, self.arrays[name], window.own, values[..., *window.inner])
         self.maps.release()
 
     def steps(self) -> Steps:
@@ -151,20 +273,39 @@ class _Made:
         return Steps(noise=self.noise[0], **{name: self.arrays[name] for name in names})
 
 
-def _halo_px(params: DetectParams, grid: Grid) -> int:
-    """Return how far away a pixel can lie and still matter: the surroundings twice, the patch thrice, small things."""
-    return _SPLINE_PX + 2 * (params.context_px(grid) // 2) + 3 * (params.patch_px(grid) // 2) + _NEAR_PX
+def _exact_values(room: Room | None) -> float:
+    """Return up to how many values the noise of all is measured."""
+    return EXACT_VALUES if room is None else min(EXACT_VALUES, _free_bytes(room) / _MEASURED_BYTES)
 
 
-def _block_px(room: Room | None, dates: int, bands: int, params: DetectParams) -> float:
-    """Return how many pixels a block may have, its surroundings included."""
-    if room is None:
-        return np.inf
+def _window_px(stack: Stack, room: Room | None) -> int:
+    """Return the side of the windows on which shifts are measured."""
+    bytes_a_px = 4 * _REGISTERED_COPIES * len(stack.days) * len(stack.bands)
+    fits_px = WINDOW_PX if room is None else int(sqrt(_free_bytes(room) / bytes_a_px))
+    return min(WINDOW_PX, max(_LEAST_WINDOW_PX, fits_px))
+
+
+def _bytes_a_px(dates: int, bands: int, params: DetectParams) -> float:
+    """Return how much is held of each pixel while steps are looked for."""
+    if dates == _A_PAIR:
+        return 4 * (_PAIR_COPIES * dates * bands + _PAIR_MAPS)
     cuts = min(dates - 1, params.steps.max_cuts)
-    bytes_a_px = 4 * (_COPIES * dates * bands + _CUT_MAPS * cuts + _MAPS + 4 * bands)
-    return max(room.memory_mb - _OVERHEAD_MB, 0.0) * 1e6 / bytes_a_px
+    return 4 * (_COPIES * dates * bands + _CUT_MAPS * cuts + _MAPS + 4 * bands)
 
 
-def fine_contrast(steps: Steps) -> NDArray[np.float32]:
+def block_px_of(dates: int, bands: int, params: DetectParams, room: Room | None) -> float:
+    """Return how many pixels of a series a block may have, its surroundings included; infinite where all may."""
+    return np.inf if room is None else _block_px(room, _bytes_a_px(dates, bands, params))
+
+
+def _block_px(room: Room, bytes_a_px: float) -> float:
+    return _free_bytes(room) / bytes_a_px
+
+
+def _free_bytes(room: Room) -> float:
+    return max(room.memory_mb - _OVERHEAD_MB, 0.0) * 1e6
+
+
+def fine_contrast(steps: Steps, trust: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the contrast of before and after over 3 x 3 pixels, shape (y, x): what the outline is sharpened by."""
-    return contrast_of(steps.before, steps.after)
+    return contrast_of(weighed(steps.before, trust), weighed(steps.after, trust))

@@ -1,6 +1,7 @@
 """The door to detection: a stack goes in, detections and coverage come out."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,14 +9,15 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.blocks import Room
+from detection.blocks import Room, Window
 from detection.chance.placebo import weigh_against_placebos
-from detection.changes import map_changes
+from detection.changes import ChangeMap, map_changes
 from detection.coverage import coverage_row, no_imagery_row
-from detection.looks.choose import JudgedLook, choose_looks
+from detection.looks.choose import JudgedLook, Looks, choose_looks
 from detection.objects.rows import detection_rows
 from detection.params import DetectParams
 from detection.schema import Outcome, coverage_frame, detections_frame
+from detection.tiles import tell_in_tiles, tiles_of
 from geo.grid import Grid
 from geo.scene import Stack
 
@@ -74,6 +76,9 @@ def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
             looks=looks.judged,
         )
     changes = map_changes(looks.stack, params, room=room)
+    tiles = tiles_of(stack.grid, len(looks.stack.days), len(looks.stack.bands), params, room)
+    if len(tiles) > 1:
+        return _findings_in_tiles(area_id, looks, changes, inside, params=params, radar=radar, tiles=tiles)
     rows = detection_rows(area_id, changes, inside, params, radar)
     rows = weigh_against_placebos(rows, changes, inside, params, radar)
     row = coverage_row(area_id, looks, inside, changes, params)
@@ -82,6 +87,35 @@ def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
     return Findings(
         detections=detections_frame(rows, epsg=stack.grid.epsg),
         coverage=coverage_frame([row], epsg=stack.grid.epsg),
+        registered=changes.stack,
+        looks=looks.judged,
+    )
+
+
+def _findings_in_tiles(  # noqa: PLR0913 - what was seen, where, how it is judged, and in which pieces
+    area_id: str,
+    looks: Looks,
+    changes: ChangeMap,
+    inside: NDArray[np.bool_],
+    *,
+    params: DetectParams,
+    radar: Stack | None,
+    tiles: Sequence[Window],
+) -> Findings:
+    told = tell_in_tiles(area_id, changes, inside, params, radar, tiles=tiles)
+    row = coverage_row(area_id, looks, inside, None, params)
+    noise = changes.steps.noise
+    if told.observed_share >= params.min_observed_share:
+        row["outcome"] = Outcome.NOTHING_FOUND.value
+    row["outcome"] = Outcome.FOUND.value if told.rows else row["outcome"]
+    row["observed_share"] = told.observed_share
+    row["detectable_area_m2"] = told.detectable_area_m2
+    row["detectable_contrast"] = noise.middle + params.seed_z * noise.sigma
+    epsg = changes.stack.grid.epsg
+    logger.info("%s: %d detections in %d tiles", area_id, len(told.rows), len(tiles))
+    return Findings(
+        detections=detections_frame(told.rows, epsg=epsg),
+        coverage=coverage_frame([row], epsg=epsg),
         registered=changes.stack,
         looks=looks.judged,
     )

@@ -4,9 +4,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
+from detection.desecuritisation.verdict import DesecuritisationParams
 from detection.life.lifecycle import LifecycleParams
 from detection.looks.choose import LookParams
 from detection.objects.events import EventParams
+from detection.perimeter.result import PerimeterParams
 from detection.radar.fusion import FusionParams
 from detection.radar.steps import RadarParams
 from detection.schema import SCHEMA_VERSION
@@ -85,6 +87,8 @@ class DetectParams:
     radar: RadarParams = field(default_factory=RadarParams)
     fusion: FusionParams = field(default_factory=FusionParams)
     placebo: PlaceboParams = field(default_factory=PlaceboParams)
+    perimeter: PerimeterParams = field(default_factory=PerimeterParams)
+    desecuritisation: DesecuritisationParams = field(default_factory=DesecuritisationParams)
 
     def __post_init__(self) -> None:
         if not 0 < self.grow_z <= self.seed_z:

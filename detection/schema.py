@@ -24,6 +24,8 @@ class Event(StrEnum):
     """Something was built in, or right beside, a known factory or industrial park."""
     DEMOLITION = "demolition"
     """Something built is gone: the base of what can be said about de-securitisation."""
+    DESECURITISATION = "desecuritisation"
+    """A known place was opened: its wall or its buildings are gone. An indication, to be confirmed on finer imagery."""
     SURFACE_CHANGE = "surface_change"
     """The ground looks lastingly different, but not built or cleared: fields, water, felled trees."""
 
@@ -141,12 +143,62 @@ COVERAGE_COLUMNS: Mapping[str, str] = {
     "detectable_contrast": "float?",
     "not_seen": "json",
     "settings_hash": "str",
+    "screened_until": "date?",
+    "screened_looks": "float?",
+    "screened_contrast": "float?",
+    "unscreened_share": "float?",
 }
 """One row an area. ``observed_share`` (0-1) is the part of the area seen clearly often enough, before and
 after, that a change could have been found; ``detectable_area_m2`` is the smallest built area that would have been
 found four times in five; ``detectable_contrast`` is the smallest change of brightness (in the units of the bands) of a
 patch that would have been reported; ``not_seen`` lists the
-dates that did not count, each with its reason."""
+dates that did not count, each with its reason.
+
+Dates after ``period_end`` may have been screened one by one: up to ``screened_until``, on ``screened_looks`` clear
+dates, without evidence of change. ``screened_contrast`` is the smallest change of brightness of a patch of 70 m that
+they would have raised; missing where they were too few. ``unscreened_share`` (0-1) is the part of the area that could
+not be judged so. All four are missing where nothing was screened."""
+
+PERIMETER_COLUMNS: Mapping[str, str] = {
+    "area_id": "str",
+    "facility_id": "str",
+    "arc": "int",
+    "state": "str",
+    "reason": "str",
+    "probability": "float?",
+    "changed_after": "date?",
+    "changed_by": "date?",
+    "change_p": "float?",
+    "smallest_m": "float?",
+    "length_m": "float?",
+    "present_before_p": "float?",
+    "present_after_p": "float?",
+    "contrast_before": "float?",
+    "contrast_after": "float?",
+    "looks_before": "int",
+    "looks_after": "int",
+    "offset_m": "float?",
+    "loss_p": "float?",
+    "gain_p": "float?",
+    "null_arcs": "int",
+    "lost_share": "float?",
+    "standing_share": "float?",
+    "roofs_lost_m2": "float?",
+    "roofs_lost_low_m2": "float?",
+    "roofs_lost_high_m2": "float?",
+    "ring": "str?",
+    "ring_error_m": "float?",
+    "text": "str?",
+    "evidence": "json?",
+    "settings_hash": "str",
+}
+"""One row a facility that was asked about, with ``arc`` 0, and one for each arc of its perimeter, from 1 on.
+
+``state`` is the answer for the facility (indicated, cannot_tell), of an arc what is known of it (present, weakened,
+gone, appeared, cannot_tell); none says that nothing changed. ``smallest_m`` is the smallest wall, as width times
+contrast in metres, whose loss would have been found there; missing where none would. ``loss_p`` and ``gain_p``: how
+probably chance makes so much loss, or gain, along any stretch of the perimeter. ``ring``: ``outline`` as somebody drew
+it, or ``traced``. Geometry: lines; missing where no perimeter is known."""
 
 _DTYPES: Mapping[str, str] = {
     "str": "object",
@@ -181,6 +233,19 @@ def as_detections(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def as_coverage(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a table that was read from a file as a checked coverage table."""
     return coverage_frame(_rows(frame, COVERAGE_COLUMNS), epsg=frame.crs.to_epsg())
+
+
+def perimeters_frame(rows: Sequence[Mapping[str, Any]], *, epsg: int) -> gpd.GeoDataFrame:
+    """Make a checked table of perimeters of `rows`, each with ``geometry``, a line or None."""
+    frame = _typed(rows, PERIMETER_COLUMNS, epsg=epsg)
+    _check_columns(frame, PERIMETER_COLUMNS, table="perimeters")
+    _check_shares(frame, "probability")
+    return frame
+
+
+def as_perimeters(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table that was read from a file as a checked table of perimeters."""
+    return perimeters_frame(_rows(frame, PERIMETER_COLUMNS), epsg=frame.crs.to_epsg())
 
 
 def no_detections(*, epsg: int) -> gpd.GeoDataFrame:
@@ -224,7 +289,7 @@ def _rows(frame: gpd.GeoDataFrame, columns: Mapping[str, str]) -> list[dict[str,
     texts = [name for name, kind in columns.items() if _DTYPES[kind.rstrip("?")] == "object"]
     plain = frame.astype(dict.fromkeys(texts, object))
     plain[texts] = plain[texts].where(plain[texts].notna(), None)
-    for name in (name for name, kind in columns.items() if kind == "json"):
+    for name in (name for name, kind in columns.items() if kind.rstrip("?") == "json"):
         plain[name] = plain[name].map(_as_text)
     if plain.geometry.name != "geometry":
         plain = plain.rename_geometry("geometry")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import export, flow, imagery
+from flows.commands import export, flow, imagery, store, suppliers
 from flows.commands.common import Areas, Folder, Force, Json, OverBudget, Quiet, folder_of, speaking
 from flows.environment import clean_gis_environment
 from flows.show import EXIT_CODES, Show
@@ -19,8 +19,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for name, group in (("flow", flow.app), ("imagery", imagery.app), ("export", export.app)):
+for name, group in (
+    ("flow", flow.app),
+    ("imagery", imagery.app),
+    ("export", export.app),
+    ("store", store.app),
+    ("suppliers", suppliers.app),
+):
     app.add_typer(group, name=name)
+app.command("match", epilog=suppliers.CODES)(suppliers.match)
 
 
 @app.callback()
@@ -165,6 +172,28 @@ def verify(
         from flows.verify import verify_run  # noqa: PLC0415
 
         raise typer.Exit(verify_run(run_folder or folder_of(context, workspace) / "latest", show))
+
+
+@app.command(epilog=EXIT_CODES)
+def dossier(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    facility: Annotated[str, typer.Argument(help="Its id, as the list of facilities has it.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="The page, NAME.html; a PDF is put beside it.", show_default="dossiers/ID.html in the workspace"
+        ),
+    ] = None,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Put together all that is known of one facility: time-lapse, perimeter, built area, looks, what was not seen."""
+    with speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.dossier import write_dossier  # noqa: PLC0415
+
+        write_dossier(folder_of(context, workspace), facility, show, out=out)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The settings of a workspace: read from `sitewatch.toml`, checked once, and printed with their explanations."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -7,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from detection.monitoring.screen import ScreenParams
 from detection.params import DetectParams
 from geo.choice import ChoiceParams
 from geo.errors import ConfigError
@@ -167,6 +169,15 @@ HOW_NOT_WHAT = frozenset(
 """Settings of a source that change no pixel: products are not made again for them."""
 
 
+class NightLightSettings(Section):
+    """Monthly composites of night light, a further witness where a known place was opened."""
+
+    path: str = ""
+    """A folder of GeoTIFF files of radiance, one a month, whose names carry it (2020-01); empty: there are none."""
+    credit: str = ""
+    """The line that dossiers carry for them."""
+
+
 class PeriodSettings(Section):
     """Which acquisitions to look at. An area's own `since` may shorten it."""
 
@@ -211,6 +222,21 @@ class LimitSettings(Section):
     """How many pictures to draw of one area: confirmed detections first, then the most confident."""
 
 
+class StoreSettings(Section):
+    """The record of all runs, detections, their history and verdicts."""
+
+    url: str = ""
+    """A database such as `postgresql://host/name` that a team shares; empty: the file store.sqlite beside this file.
+    One with a password belongs into the environment, as SITEWATCH_STORE_URL, not here."""
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        if re.search(r"://[^/@]*:[^/@]*@", url):
+            raise ValueError("a URL with a password belongs into the environment, as SITEWATCH_STORE_URL")
+        return url
+
+
 class BudgetSettings(Section):
     """What may be spent a month (UTC) on imagery by account: `sitewatch run` does not start what would exceed it."""
 
@@ -227,6 +253,7 @@ class Config(Section):
     source: SourceSettings = SimulatedSettings()
     radar: RadarSettings | None = None
     """Radar (Sentinel-1) read beside it, as a second witness of each change; without this section there is none."""
+    nightlight: NightLightSettings = NightLightSettings()
     period: PeriodSettings = PeriodSettings()
     scenes: ChoiceParams = ChoiceParams()
     """Which of the scenes found are read. The others are listed, with the reason, as looks that did not count."""
@@ -236,10 +263,13 @@ class Config(Section):
     """Which bright surfaces that were masked as clouds are unmasked."""
     detection: DetectParams = DetectParams()
     """What counts as a change."""
+    monitor: ScreenParams = ScreenParams()
+    """Whether a new date of a quiet area is screened by itself, before all dates are looked at together."""
     join: JoinParams = JoinParams()
     """How detections are joined to known facilities."""
     limits: LimitSettings = LimitSettings()
     budget: BudgetSettings = BudgetSettings()
+    store: StoreSettings = StoreSettings()
 
 
 def load_config(path: Path) -> Config:

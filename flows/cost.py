@@ -8,7 +8,7 @@ from typing import Any
 
 from aoi.areas import Area
 from flows.config import BudgetSettings, SentinelHubSettings
-from flows.needs import Need, Reading, need_of_pull, need_of_run, readings_of, recipe_of
+from flows.needs import Need, Reading, need_of_pull, need_of_run, radar_need_of_run, readings_of, recipe_of
 from flows.pipeline import Job
 from flows.show import Show, plural, show_table
 from flows.sources import account_credentials, account_dir
@@ -116,7 +116,7 @@ def plan_run(job: Job, area_ids: Sequence[str], *, force: bool = False) -> RunCo
     own = _planned(job, area_ids, lambda area: need_of_run(job, area, force=force))
     if job.radar is None:
         return own
-    radar = plan_run(job.radar, area_ids, force=force)
+    radar = _planned(job.radar, area_ids, lambda area: radar_need_of_run(job, area, force=force))
     named = [replace(area, note=f"radar: {area.note}" if area.note else "radar") for area in radar.areas]
     paid = own if own.is_paid else radar
     return replace(paid, areas=(*own.areas, *named), requests_saved=own.requests_saved + radar.requests_saved)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from flows.looks import NEWEST, OLDEST, scenes_at_once
 from flows.needs import Look, Reading, choose, fetch, first_looks, look_first, need_of_pull, readings_of
 from flows.parallel import Bounds, Done
 from flows.pipeline import Job, check_source
+from flows.pulled import AreaPull, PullReport
 from flows.run import Listener
 from flows.show import Show, plural, show_table
 from flows.workspace import Workspace, writing
@@ -44,50 +45,6 @@ class Span:
     def __post_init__(self) -> None:
         if self.first and self.last and self.first > self.last:
             raise ConfigError(f"--since ({self.first}) must not be later than --until ({self.last})")
-
-
-@dataclass(slots=True, kw_only=True)
-class AreaPull:
-    """How far the imagery of one area is there. Counts up while it is pulled."""
-
-    area_id: str
-    chosen: int = 0
-    """Scenes wanted."""
-    not_chosen: int = 0
-    there: int = 0
-    """Kept by an earlier run or pull."""
-    fetched: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
-    """Scene id, or nothing for the search, to what went wrong."""
-
-    @property
-    def left(self) -> int:
-        """Scenes that were not come to."""
-        return self.chosen - self.there - self.fetched - sum(bool(scene_id) for scene_id in self.failed)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        counts = {name: getattr(self, name) for name in ("chosen", "not_chosen", "there", "fetched", "left")}
-        return {"area_id": self.area_id, **counts, "failed": dict(self.failed)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullReport:
-    """What came of a pull."""
-
-    areas: tuple[AreaPull, ...]
-    stopped: str = ""
-    """Why it stopped before the end; empty if it did not."""
-
-    @property
-    def exit_code(self) -> int:
-        """0: everything that was wanted is there. 1: something is missing."""
-        return int(bool(self.stopped) or any(area.failed or area.left for area in self.areas))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        areas = [area.as_json() for area in self.areas]
-        return {"areas": areas, "stopped": self.stopped, "exit_code": self.exit_code}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,25 +90,45 @@ def pull_workspace(
 
     """
     job = Job.open(root)
-    if not isinstance(job.source, CachedSource):
+    kept = [one for one in (job, job.radar) if one is not None and isinstance(one.source, CachedSource)]
+    if not kept:
         raise ConfigError(
             f"imagery of kind {job.workspace.config.source.kind} lies on this disk already: there is nothing to pull "
             "([cache] enabled = true would keep copies of it)"
         )
     chosen = job.chosen(area_ids)
     check_source(job)
-    found = _search(job, span, chosen)
-    if not over_budget and isinstance(job.workspace.config.source, SentinelHubSettings):
-        check_budget(plan_pull(job, chosen, found.of))
-    return pull(job, job.source, found, listener=listener)
+    found = [_search(one, span, chosen) for one in kept]
+    if not over_budget:
+        plans = [
+            plan_pull(one, chosen, each.of)
+            for one, each in zip(kept, found, strict=True)
+            if isinstance(one.workspace.config.source, SentinelHubSettings)
+        ]
+        if plans:
+            check_budget(replace(plans[0], areas=tuple(area for one in plans for area in one.areas)))
+    reports: list[PullReport] = []
+    progress = _Progress(listener)
+    for one, each in zip(kept, found, strict=True):
+        report = pull(one, one.source, each, progress=progress) if isinstance(one.source, CachedSource) else None
+        if report is not None:
+            reports.append(report if one is job else _as_radar(report))
+    stopped = next((report.stopped for report in reports if report.stopped), "")
+    return PullReport(areas=tuple(area for report in reports for area in report.areas), stopped=stopped)
 
 
-def pull(job: Job, source: CachedSource, found: Found, *, listener: Listener | None = None) -> PullReport:
+def _as_radar(report: PullReport) -> PullReport:
+    """Return the report with its areas told apart from the optical ones."""
+    for area in report.areas:
+        area.sensor = "radar"
+    return report
+
+
+def pull(job: Job, source: CachedSource, found: Found, *, progress: "_Progress") -> PullReport:
     """Fetch the scenes of the areas, the newest first, whatever area they are of, near areas at once."""
     pulls = {area_id: AreaPull(area_id=area_id) for area_id in job.areas if area_id in found.refs | found.errors}
     for area_id, error in found.errors.items():
         _fail(pulls[area_id], error)
-    progress = _Progress(listener)
     stopped = found.stopped or _look_first(job, source, found, progress)
     readings = [] if stopped else readings_of(job, list(_looks(job, found, pulls)))
     asking, outcomes = Asking(), list[Done[Reading, None]]()
@@ -249,21 +226,6 @@ def _count(done: Done[Reading, None], pulls: Mapping[str, AreaPull]) -> None:
             pulls[look.area_id].fetched += 1
         else:
             pulls[look.area_id].failed[look.ref.scene_id] = str(done.error)
-
-
-def show_pull(report: PullReport, show: Show) -> int:
-    """Say what came of a pull; return the exit code."""
-    show.document(report.as_json())
-    for area in report.areas:
-        for scene_id, why in area.failed.items():
-            show.trouble(f"area {area.area_id}{f', {scene_id}' if scene_id else ''}: {why}")
-    if report.stopped:
-        show.trouble(f"stopped: {report.stopped}; the next pull goes on from here")
-    if not (show.is_quiet or show.is_json):
-        columns = ("area", "wanted", "there already", "fetched", "failed", "left")
-        rows = [(a.area_id, a.chosen, a.there, a.fetched, len(a.failed), a.left) for a in report.areas]
-        show_table(columns, [[str(cell) for cell in row] for row in rows])
-    return report.exit_code
 
 
 def list_imagery(root: Path, show: Show) -> int:

@@ -14,7 +14,7 @@ from detection.params import DETECTION_BANDS
 from flows.config import Config, SentinelHubSettings
 from flows.parallel import Bounds, Done, as_done
 from geo.choice import Choice, ClearShareSource, join, pick, screen
-from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
+from geo.errors import QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
 from geo.masks import SCL, MaskParams
 from geo.persistence import PersistenceParams, without_false_clouds
@@ -153,21 +153,38 @@ def read_looks(  # noqa: PLR0913  # what is optional is named
     """
     if not refs:
         return Looks(stack=None)
-    bands = common_bands(refs)
-
-    def read(ref: SceneRef) -> Scene:
-        return source.read(ref, grid, bands=(*bands, SCL) if SCL in ref.bands else bands)
-
-    scenes, unread = read_each(refs, read, at_once=at_once)
+    masks = masks or MaskSettings()
+    scenes, better, unread = read_masked(source, refs, grid, bands=common_bands(refs), masks=masks, at_once=at_once)
     for _, why in unread:
         logger.warning("%s: %s", area_id, why)
     if not scenes:
         raise SourceError(f"none of {len(refs)} scenes could be read: {unread[0][1]}")
-    masks = masks or MaskSettings()
-    better = without_false_clouds(scenes, masks.mask, masks.persistence)
     kept = tuple(_kept(before, after) for before, after in zip(scenes, better, strict=True))
     stack = replace(_stacked([_measured(scene) for scene in better]), resample=resampling(source, refs, grid))
     return Looks(stack=stack, unread=tuple(unread), scenes=kept)
+
+
+def read_masked(  # noqa: PLR0913  # what is read, onto what, how
+    source: ImagerySource,
+    refs: Sequence[SceneRef],
+    grid: Grid,
+    *,
+    bands: Sequence[str],
+    masks: MaskSettings,
+    at_once: int = 1,
+) -> tuple[list[Scene], list[Scene], list[tuple[SceneRef, str]]]:
+    """Return the scenes as they were read, the same with false clouds unmasked, and those that are broken.
+
+    Raises:
+        SourceUnavailableError, QuotaExceededError: The provider does not answer.
+
+    """
+
+    def read(ref: SceneRef) -> Scene:
+        return source.read(ref, grid, bands=(*bands, SCL) if SCL in ref.bands else tuple(bands))
+
+    scenes, unread = read_each(refs, read, at_once=at_once)
+    return scenes, without_false_clouds(scenes, masks.mask, masks.persistence), unread
 
 
 def read_each(
@@ -243,25 +260,6 @@ def common_bands(refs: Sequence[SceneRef], wanted: Sequence[str] = DETECTION_BAN
         known = ", ".join(sorted(offered)) or "none"
         raise SourceError(f"{refs[0].scene_id}: expected bands such as {', '.join(wanted)}; the scenes have {known}")
     return bands
-
-
-def check_memory(area_id: str, refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int) -> None:
-    """Refuse an area whose looks would need more memory than is allowed, before any of them is read.
-
-    Raises:
-        ConfigError: With the area, the need and the limit.
-
-    """
-    if not refs:
-        return
-    rows, columns = grid.shape
-    bands = len(common_bands(refs))
-    need_mb = 4 * COPIES * len(refs) * bands * rows * columns / 1e6
-    if need_mb > limit_mb:
-        raise ConfigError(
-            f"area {area_id}: {len(refs)} scenes x {bands} bands x {rows} x {columns} pixels need about "
-            f"{need_mb:,.0f} MB; limits.memory_mb is {limit_mb:,}: take a smaller area or period, or raise the limit"
-        )
 
 
 def _stacked(scenes: Sequence[Scene]) -> Stack:

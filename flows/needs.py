@@ -1,18 +1,21 @@
 """What areas need to have fetched: their scenes, less what is kept, and near areas asked for at once."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from shapely.geometry.base import BaseGeometry
 
 from aoi.areas import Area
 from detection.params import DETECTION_BANDS
+from flows.blocks import check_blocks, grids_of
 from flows.config import Config, SentinelHubSettings
-from flows.looks import area_grid, check_memory, choose_scenes, coarse_grid, common_bands, find_scenes
+from flows.looks import area_grid, choose_scenes, coarse_grid, common_bands, find_scenes
 from flows.pipeline import Job, inputs_of
-from flows.plan import Action, decide
+from flows.plan import Action, Step, decide
 from flows.product import find_product
+from flows.radar import RADAR_BANDS, find_radar
+from flows.screening import screening_of
 from flows.sources import is_local, sentinelhub_options
 from geo.cache import CachedSource
 from geo.choice import Choice, screen
@@ -94,22 +97,85 @@ def need_of_run(job: Job, area: Area, *, force: bool, choosing: Choose = foresee
 
     """
     config = job.workspace.config
-    with spending_on(area.area_id):
-        refs = find_scenes(job.source, area, config)
-        chosen = choosing(job, refs, area).chosen
-    before = find_product(job.workspace.area_dir(area.area_id))
-    step = decide(area.area_id, inputs_of(job, area, chosen), before.as_existing() if before else None, force=force)
+    seen = foresight(job, area, force=force, choosing=choosing)
+    refs, chosen, step = seen.refs, seen.chosen, seen.step
     if not chosen or step.action is Action.UP_TO_DATE:
         return Need(area_id=area.area_id, scenes=len(chosen), note=step.reason if chosen else "no scenes")
     recipe = recipe_of(config)
     if recipe and recipe.quantity is Quantity.GAMMA0:
         return need(job, area, refs, [(ref, recipe.bands) for ref in chosen])
+    if step.action is Action.MONITOR:
+        fresh = seen.fresh
+        found = need(job, area, fresh, [(ref, common_bands(fresh)) for ref in fresh])
+        return replace(found, note=f"{step.reason}; the others only if that shows something")
     try:
-        check_memory(area.area_id, chosen, area_grid(area, config), limit_mb=config.limits.memory_mb)
+        check_blocks(area.area_id, chosen, area_grid(area, config), limit_mb=config.limits.memory_mb)
     except ConfigError as error:
         return Need(area_id=area.area_id, scenes=len(chosen), note=f"would be refused: {error}")
     bands = common_bands(chosen)
     return need(job, area, refs, [(ref, bands) for ref in chosen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """What a run would do with an area."""
+
+    refs: tuple[SceneRef, ...]
+    """Optical scenes that were found."""
+    chosen: tuple[SceneRef, ...]
+    """Those to read."""
+    heard: tuple[SceneRef, ...]
+    """Radar scenes to read."""
+    fresh: tuple[SceneRef, ...]
+    """Of the chosen, those that neither the last full pass nor the screen has seen."""
+    step: Step
+
+
+def foresight(job: Job, area: Area, *, force: bool, choosing: Choose = foresee) -> Foresight:
+    """Return what a run would do with `area`, by what the catalogues say.
+
+    Raises:
+        SourceError: A provider does not say which scenes there are.
+
+    """
+    config = job.workspace.config
+    with spending_on(area.area_id):
+        refs = find_scenes(job.source, area, config)
+        chosen = choosing(job, refs, area).chosen
+        heard = find_radar(job.radar.source, area, job.radar.workspace.config).chosen if job.radar else ()
+    before = find_product(job.workspace.area_dir(area.area_id))
+    screening = screening_of(before, chosen, heard, config.monitor)
+    step = decide(
+        area.area_id,
+        inputs_of(job, area, [*chosen, *heard]),
+        before.as_existing() if before else None,
+        force=force,
+        screening=screening,
+    )
+    known = {*(before.record.inputs.scenes if before else ()), *(screening.scenes if screening else ())}
+    return Foresight(
+        refs=tuple(refs),
+        chosen=tuple(chosen),
+        heard=tuple(heard),
+        fresh=tuple(ref for ref in chosen if ref.scene_id not in known),
+        step=step,
+    )
+
+
+def radar_need_of_run(job: Job, area: Area, *, force: bool, choosing: Choose = foresee) -> Need:
+    """Return what watching `area` needs of radar; nothing where there is none, or no full pass would be made.
+
+    Raises:
+        SourceError: A provider does not say which scenes there are, or they are no radar.
+
+    """
+    if job.radar is None:
+        return Need(area_id=area.area_id)
+    seen = foresight(job, area, force=force, choosing=choosing)
+    if not seen.heard or seen.step.action is not Action.RUN:
+        return Need(area_id=area.area_id, scenes=len(seen.heard), note=seen.step.reason if seen.heard else "no scenes")
+    bands = common_bands(seen.heard, RADAR_BANDS)
+    return need(job.radar, area, seen.heard, [(ref, bands) for ref in seen.heard])
 
 
 def need_of_pull(job: Job, area: Area, refs: Sequence[SceneRef], *, choosing: Choose = foresee) -> Need:
@@ -126,21 +192,27 @@ def need_of_pull(job: Job, area: Area, refs: Sequence[SceneRef], *, choosing: Ch
 
 def bands_to_keep(ref: SceneRef) -> tuple[str, ...]:
     """Return the bands that a run will read of a scene: what detection looks at, or all if it offers none of them."""
-    return tuple(band for band in DETECTION_BANDS if band in ref.bands) or ref.bands
+    wanted = RADAR_BANDS if ref.quantity is Quantity.GAMMA0 else DETECTION_BANDS
+    return tuple(band for band in wanted if band in ref.bands) or ref.bands
 
 
 def need(job: Job, area: Area, refs: Sequence[SceneRef], wanted: Sequence[tuple[SceneRef, tuple[str, ...]]]) -> Need:
     """Return what `area` needs of the scenes `wanted`, each with its bands, which were chosen from `refs`."""
-    grid = area_grid(area, job.workspace.config)
+    config = job.workspace.config
+    grids: Sequence[Grid] = (area_grid(area, config),)  # radar is read as a whole
+    if not any(ref.quantity is Quantity.GAMMA0 for ref, _ in wanted):
+        grids = grids_of([ref for ref, _ in wanted], grids[0], limit_mb=config.limits.memory_mb)
     looks = tuple(
         Look(area_id=area.area_id, ref=ref, grid=grid, bands=bands)
         for ref, bands in wanted
+        for grid in grids
         if not is_kept(job.source, ref, grid, bands)
     )
+    missing = {look.ref.scene_id for look in looks}
     return Need(
         area_id=area.area_id,
         scenes=len(wanted),
-        kept=len(wanted) - len(looks),
+        kept=len(wanted) - len(missing),
         looks=looks,
         first_looks=first_looks(job, area, refs),
     )

@@ -19,6 +19,8 @@ class State(StrEnum):
     DONE = "done"
     UP_TO_DATE = "up to date"
     """Nothing that its product is made from has changed."""
+    SCREENED = "screened"
+    """Its new dates were screened one by one and show nothing; the last product still stands."""
     FAILED = "failed"
     """No product was made; an earlier one, if there is one, still stands."""
     NOT_DONE = "not done"

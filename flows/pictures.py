@@ -27,6 +27,9 @@ class Surroundings:
     area_name: str
     facilities: Sequence[Facility]
     credit: str
+    radar: tuple[str, Sequence[int]] = ("", ())
+    """The credit line of radar, and the years of its looks."""
+    radar_platforms: tuple[str, ...] = ()
 
 
 def draw_pictures(folder: Path, detections: gpd.GeoDataFrame, stack: Stack, surroundings: Surroundings) -> None:
@@ -71,6 +74,21 @@ def credit_line(credit: str, years: Iterable[int]) -> str:
     return credit.replace("{years}", words or "no year")
 
 
+def credit_lines(parts: Iterable[tuple[str, Iterable[int]]]) -> str:
+    """Return the credit lines of several sources as one; sources with the same line share it, and its years.
+
+    Args:
+        parts: The line of each source, and the years of its scenes; one without years was not used.
+
+    """
+    years: dict[str, set[int]] = {}
+    for number, (credit, some) in enumerate(parts):
+        seen = set(some)
+        if credit and (seen or number == 0):
+            years.setdefault(credit, set()).update(seen)
+    return "; ".join(credit_line(credit, of) for credit, of in years.items())
+
+
 def _picture(
     row: Any,  # noqa: ANN401  # a row has no type of its own
     stack: Stack,
@@ -95,11 +113,17 @@ def _picture(
         confidence=row.confidence,
         onset_after=after,
         onset_by=by,
-        credit=credit_line(surroundings.credit, (looks.days[before_index].year, looks.days[after_index].year)),
+        credit=_credit(row, surroundings, (looks.days[before_index].year, looks.days[after_index].year)),
         facilities=marks,
         review=review_words(row.verdict),
         is_true_colour=looks.is_true_colour,
     )
+
+
+def _credit(row: Any, surroundings: Surroundings, years: tuple[int, ...]) -> str:  # noqa: ANN401  # as for `_picture`
+    """Return the credit of one picture; that of radar stands on those that it told something for."""
+    is_heard = any(name in str(row.sensors) for name in surroundings.radar_platforms)
+    return credit_lines([(surroundings.credit, years), *([surroundings.radar] if is_heard else [])])
 
 
 def _mark(facility: Facility, *, epsg: int) -> FacilityMark:

@@ -3,7 +3,6 @@
 Everything that is decided is decided elsewhere, by pure functions; this is the order of the steps.
 """
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,10 +20,12 @@ from shapely.geometry.base import BaseGeometry
 from aoi.areas import Area
 from aoi.facilities import Facility
 from aoi.read.vector import read_areas, read_facilities
+from detection.blocks import Room
 from detection.detect import Findings, find_changes, no_imagery
-from detection.life.history import Circumstances, Followed, Review, follow_up
+from detection.life.history import Circumstances, Review, follow_up
 from detection.life.lifecycle import carry_ids
 from detection.schema import Event, Outcome
+from flows.blocks import check_blocks, read_area, room_for, seen_shares
 from flows.config import HOW_NOT_WHAT
 from flows.looks import (
     NEWEST,
@@ -32,19 +33,19 @@ from flows.looks import (
     Looks,
     MaskSettings,
     area_grid,
-    check_memory,
     choose_scenes,
     find_scenes,
-    read_looks,
     scenes_at_once,
 )
 from flows.outcome import AreaOutcome, State, failed
+from flows.perimeters import Answered, Asked, ask_about, facilities_asked, night_months, wanted
 from flows.pictures import Surroundings, credit_line, draw_pictures, looks_picture_name, most_telling
 from flows.plan import Action, Inputs, Step, decide, digest
 from flows.product import PICTURES_NAME, Product, Record, find_product, new_product, seal, write_history, write_layers
 from flows.radar import RadarLooks, find_radar, radar_rows, radar_workspace, read_radar
 from flows.reviews import digest_lines, read_reviews
-from flows.scenes import scene_rows, tiles
+from flows.scenes import scene_rows, tiles, with_not_seen
+from flows.screening import begin_screen, screen_area, screening_of
 from flows.sources import make_source
 from flows.version import code_version
 from flows.workspace import Workspace
@@ -55,6 +56,7 @@ from geo.grid import Grid
 from geo.scene import Stack
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.ledger import spending_on
+from geo.sources.nightlight import MonthFile, months_digest
 from outputs.risk.join import join_facilities
 from outputs.scenes.picture import Overview, draw_overview
 from outputs.scenes.table import SCENES_NAME, SceneRow, write_scenes
@@ -77,6 +79,8 @@ class Job:
     """By area, oldest first."""
     radar: "Job | None" = None
     """The same job with radar as its source; None where the settings name no radar."""
+    night: Sequence[MonthFile] = ()
+    """Monthly composites of night light, ascending."""
 
     @classmethod
     def open(cls, root: Path) -> "Job":
@@ -99,7 +103,8 @@ class Job:
             areas=areas,
             facilities=facilities,
             source=make_source(workspace),
-            reviews=read_reviews(workspace.reviews_path),
+            reviews=read_reviews(workspace),
+            night=night_months(workspace),
         )
         watched_by_radar = radar_workspace(workspace)
         if watched_by_radar is None:
@@ -164,11 +169,15 @@ def _watch(job: Job, area_id: str, *, force: bool) -> AreaOutcome:
     radar = find_radar(job.radar.source, area, job.radar.workspace.config) if job.radar else None
     chosen = [*choice.chosen, *(radar.chosen if radar else ())]
     before = find_product(job.workspace.area_dir(area_id))
-    step = decide(area_id, inputs_of(job, area, chosen), before.as_existing() if before else None, force=force)
+    known = screening_of(before, choice.chosen, radar.chosen if radar else (), job.workspace.config.monitor)
+    existing = before.as_existing() if before else None
+    step = decide(area_id, inputs_of(job, area, chosen), existing, force=force, screening=known)
+    if step.action is Action.MONITOR and before is not None:
+        step = screen_area(job.source, job.workspace.config, area, choice.chosen, before=before, step=step)
     if step.action is Action.RUN or before is None:
         product, state = _make(job, area, choice, step=step, before=before, radar=radar), State.DONE
     else:
-        product, state = before, State.UP_TO_DATE
+        product, state = before, State.SCREENED if step.action is Action.MONITOR else State.UP_TO_DATE
     outcome = as_outcome(product, state=state, reason=step.reason, seconds=perf_counter() - began)
     logger.info("%s: %s (%s) %s %.1f s", area_id, state, step.reason, outcome.outcome, outcome.seconds)
     return outcome
@@ -200,6 +209,8 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
     if job.radar:
         radar = job.radar.workspace.config.source
         settings["radar"] = [radar.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)), job.radar.source.credit]
+    if job.night:
+        settings["nightlight"] = months_digest(job.night)
     places = facilities_near(job, area)
     return Inputs(
         area=digest(asdict(area) | {"polygon_4326": area.polygon_4326.wkb_hex}),
@@ -246,39 +257,51 @@ def _make(  # noqa: PLR0913  # what it is made from, each under its name
     """Read, detect, join, draw; write the product and make it the area's current one."""
     config = job.workspace.config
     grid = area_grid(area, config)
-    check_memory(area.area_id, choice.chosen, grid, limit_mb=config.limits.memory_mb)
-    looks = read_looks(
-        job.source,
-        choice.chosen,
-        grid,
-        area_id=area.area_id,
-        masks=MaskSettings.of(config),
-        at_once=scenes_at_once(config),
-    )
-    heard = _read_radar(job, area, radar, grid=grid)
-    found = _with_not_seen(_findings(job, area, looks, grid=grid, radar=heard.stack), looks, choice)
-    followed = _followed(job, area, found, before, grid=grid)
-    detections = followed.detections
+    limit_mb = config.limits.memory_mb
+    check_blocks(area.area_id, choice.chosen, grid, limit_mb=limit_mb)
+    with room_for(choice.chosen, grid, limit_mb=limit_mb, folder=job.workspace.state_dir) as room:
+        looks = read_area(
+            job.source,
+            choice.chosen,
+            grid,
+            area_id=area.area_id,
+            masks=MaskSettings.of(config),
+            at_once=scenes_at_once(config),
+            room=room,
+        )
+        heard = _read_radar(job, area, radar, grid=grid)
+        found = with_not_seen(_findings(job, area, looks, grid=grid, radar=heard.stack, room=room), looks, choice)
+    answered = _answered(job, area, found, before, grid=grid)
+    detections = answered.followed.detections
     area_dir = job.workspace.area_dir(area.area_id)
     with new_product(area_dir, step.inputs.key) as unfinished:
-        write_layers(unfinished, detections, found.coverage)
-        write_history(unfinished, [*(before.history() if before else ()), *followed.moves])
+        write_layers(unfinished, detections, found.coverage, answered.perimeters)
+        write_history(unfinished, [*(before.history() if before else ()), *answered.followed.moves])
         rows = scene_rows(area.area_id, choice, looks, found, grid.is_inside(area.polygon_4326))
         heard_rows = radar_rows(area.area_id, heard, grid.is_inside(area.polygon_4326))
         write_scenes(unfinished / SCENES_NAME, [*rows, *heard_rows])
         _draw_looks(job, area, rows, looks, unfinished / PICTURES_NAME)
         if found.registered is not None:
-            _draw(job, area, detections, found.registered, unfinished / PICTURES_NAME)
-        seal(unfinished, _record(step, looks, detections, found.coverage))
+            _draw(job, area, detections, found.registered, unfinished / PICTURES_NAME, heard=heard)
+        seal(unfinished, replace(_record(step, looks, detections, found.coverage), radar_years=heard.years))
     product = find_product(area_dir)
     if product is None:
         raise RuntimeError(f"{area_dir}: the product cannot be read back")
+    begin_screen(product, found, choice.chosen, grid.is_inside(area.polygon_4326), config)
     return product
 
 
-def _draw(job: Job, area: Area, detections: gpd.GeoDataFrame, stack: Stack, folder: Path) -> None:
+def _draw(  # noqa: PLR0913  # what is drawn, and where
+    job: Job, area: Area, detections: gpd.GeoDataFrame, stack: Stack, folder: Path, *, heard: RadarLooks
+) -> None:
     shown = most_telling(detections, job.workspace.config.limits.pictures)
-    surroundings = Surroundings(area_name=area.name, facilities=facilities_near(job, area), credit=job.source.credit)
+    surroundings = Surroundings(
+        area_name=area.name,
+        facilities=facilities_near(job, area),
+        credit=job.source.credit,
+        radar=(job.radar.source.credit, heard.years) if job.radar else ("", ()),
+        radar_platforms=heard.platforms,
+    )
     draw_pictures(folder, shown, stack, surroundings)
 
 
@@ -298,7 +321,9 @@ def _read_radar(job: Job, area: Area, choice: Choice | None, *, grid: Grid) -> R
     return read_radar(job.radar.source, choice, grid, area_id=area.area_id, limit_mb=limit_mb)
 
 
-def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid, radar: Stack | None) -> Findings:
+def _findings(  # noqa: PLR0913  # what is looked at, and with what means
+    job: Job, area: Area, looks: Looks, *, grid: Grid, radar: Stack | None, room: Room | None
+) -> Findings:
     """Return the detections, joined to the facilities, and the coverage row."""
     config = job.workspace.config
     if looks.stack is None:
@@ -306,7 +331,7 @@ def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid, radar: Stack | 
         found = no_imagery(area.area_id, grid, config.detection, period=period)
     else:
         found = find_changes(
-            looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection, radar=radar
+            looks.stack, area.area_id, grid.is_inside(area.polygon_4326), config.detection, radar=radar, room=room
         )
     joined = join_facilities(found.detections, facilities_near(job, area), config.join)
     # What is said of an area holds inside its own outline, not in the surroundings that were read with it.
@@ -314,31 +339,34 @@ def _findings(job: Job, area: Area, looks: Looks, *, grid: Grid, radar: Stack | 
     return replace(found, detections=wanted(joined, area), coverage=found.coverage.set_geometry([outline_m]))
 
 
-def wanted(detections: gpd.GeoDataFrame, area: Area) -> gpd.GeoDataFrame:
-    """Return the detections of the kinds of event that `area` is watched for.
-
-    What stands for de-securitisation in Sentinel imagery is demolition; lasting changes of the surface say
-    nothing about any event, and are always kept.
-    """
-    events = {Event.DEMOLITION if name == "desecuritisation" else Event(name) for name in area.events}
-    return detections[detections["event"].isin({*events, Event.SURFACE_CHANGE})].reset_index(drop=True)
-
-
-def _followed(job: Job, area: Area, found: Findings, before: Product | None, *, grid: Grid) -> Followed:
-    """Set what was found beside what the last run left and what people decided."""
+def _answered(job: Job, area: Area, found: Findings, before: Product | None, *, grid: Grid) -> Answered:
+    """Set what was found beside what the last run left and what people decided; then ask about known facilities."""
     previous = _earlier_detections(before)
     if previous is not None:
         previous = wanted(previous, area)
-    carried = carry_ids(found.detections, previous)
+    now = _circumstances(job, found, previous, grid=grid)
+    reviews, params = job.reviews.get(area.area_id, ()), job.workspace.config.detection
+    earlier = None if previous is None else previous[previous["event"] != Event.DESECURITISATION.value]
+    followed = follow_up(carry_ids(found.detections, earlier), earlier, reviews, now, params.lifecycle)
+    asked = Asked(
+        area=area,
+        facilities=facilities_asked(area, facilities_near(job, area), params),
+        params=params,
+        reviews=reviews,
+        night=job.night,
+    )
+    return ask_about(asked, found, followed, previous, now)
+
+
+def _circumstances(job: Job, found: Findings, previous: gpd.GeoDataFrame | None, *, grid: Grid) -> Circumstances:
     period_end = found.coverage["period_end"].iloc[0]
-    known = [day.date() for table in (carried, previous) if table is not None for day in table["last_seen_on"]]
-    now = Circumstances(
+    tables = (found.detections, previous)
+    known = [day.date() for table in tables if table is not None for day in table["last_seen_on"]]
+    return Circumstances(
         last_look=max(known, default=OLDEST) if pd.isna(period_end) else period_end.date(),
         seen_on=partial(_seen_on, found, grid),
         settings_hash=job.workspace.config.detection.settings_hash,
     )
-    reviews = job.reviews.get(area.area_id, ())
-    return follow_up(carried, previous, reviews, now, job.workspace.config.detection.lifecycle)
 
 
 def _seen_on(found: Findings, grid: Grid, outline_m: BaseGeometry) -> list[date]:
@@ -346,21 +374,12 @@ def _seen_on(found: Findings, grid: Grid, outline_m: BaseGeometry) -> list[date]
     if found.registered is None:
         return []
     here = grid.is_inside(reproject(outline_m, from_epsg=grid.epsg, to_epsg=LON_LAT_EPSG))
-    shares = found.registered.is_clear[:, here].mean(axis=1) if here.any() else []
+    shares = seen_shares(found.registered, here)
     return [day for day, share in zip(found.registered.days, shares, strict=False) if share >= MOST]
 
 
 def _earlier_detections(before: Product | None) -> gpd.GeoDataFrame | None:
     return before.detections() if before and before.is_intact() else None
-
-
-def _with_not_seen(found: Findings, looks: Looks, choice: Choice) -> Findings:
-    """Add the scenes that could not be read, and those that were not chosen, to the looks that did not count."""
-    more = [(ref, f"unreadable: {why}") for ref, why in looks.unread]
-    more += [(ref, f"not read: {why}") for ref, why in choice.left_out]
-    added = [{"date": ref.observed_at.date().isoformat(), "reason": reason} for ref, reason in more]
-    not_seen = sorted(json.loads(found.coverage["not_seen"].iloc[0]) + added, key=lambda look: str(look["date"]))
-    return replace(found, coverage=found.coverage.assign(not_seen=json.dumps(not_seen, ensure_ascii=False)))
 
 
 def _record(step: Step, looks: Looks, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> Record:

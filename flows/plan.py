@@ -11,6 +11,8 @@ class Action(StrEnum):
     """What is to be done with an area."""
 
     RUN = "run"
+    MONITOR = "monitor"
+    """Its new dates are screened one by one; all dates are looked at together only where that shows something."""
     UP_TO_DATE = "up to date"
 
 
@@ -43,6 +45,27 @@ class Existing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """What is known of an area whose new dates can be screened one by one."""
+
+    scenes: Mapping[str, str]
+    """Scenes screened since all dates were looked at together: id to fingerprint."""
+    waits: frozenset[str]
+    """Scenes that say nothing alone and wait for the next full pass."""
+    open_detections: int
+    """Detections that are followed: each new date may decide on them."""
+    days_since_pass: int
+    every_days: int
+    """All dates are looked at together at least so often."""
+    alarm: str
+    """What the screen saw that calls for a full pass; empty for nothing."""
+    late: int
+    """New scenes that are older than the newest date dealt with."""
+    words: str
+    """What was screened so far; empty for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What is to be done with one area, and why."""
 
@@ -52,7 +75,14 @@ class Step:
     inputs: Inputs
 
 
-def decide(area_id: str, inputs: Inputs, existing: Existing | None, *, force: bool = False) -> Step:
+def decide(
+    area_id: str,
+    inputs: Inputs,
+    existing: Existing | None,
+    *,
+    force: bool = False,
+    screening: Screening | None = None,
+) -> Step:
     """Say whether the product of an area has to be made, and why.
 
     Args:
@@ -60,11 +90,55 @@ def decide(area_id: str, inputs: Inputs, existing: Existing | None, *, force: bo
         inputs: What its product would be made from now.
         existing: What an earlier run left, if anything.
         force: Make it in any case.
+        screening: Where new dates can be screened one by one, what is known.
 
     """
+    if existing is not None and screening is not None and not force and _has_only_new_scenes(existing, inputs):
+        return _screened(area_id, inputs, existing, screening)
     reason = "asked for" if force else _reason(inputs, existing)
     action = Action.RUN if reason else Action.UP_TO_DATE
     return Step(area_id=area_id, action=action, reason=reason or "nothing changed", inputs=inputs)
+
+
+def _has_only_new_scenes(existing: Existing, inputs: Inputs) -> bool:
+    """Say whether nothing that the product was made from has changed or gone, and there is more than it was made of."""
+    before = existing.inputs
+    is_same = not any(_differs(before, inputs, what) for what in ("area", "settings", "facilities", "code", "reviews"))
+    is_kept = all(inputs.scenes.get(scene) == mark for scene, mark in before.scenes.items())
+    return existing.is_intact and is_same and is_kept and len(inputs.scenes) > len(before.scenes)
+
+
+def _screened(area_id: str, inputs: Inputs, existing: Existing, screening: Screening) -> Step:
+    """Say what is to be done with an area in which nothing but new scenes is new."""
+    fresh = {scene: mark for scene, mark in inputs.scenes.items() if scene not in existing.inputs.scenes}
+    left = [scene for scene in fresh if scene not in screening.scenes and scene not in screening.waits]
+    why = _why_all_together(fresh, screening)
+    count = f"{len(left)} new scene{'s' if len(left) != 1 else ''}"
+    if why:
+        return Step(area_id=area_id, action=Action.RUN, reason=f"{count}; {why}" if left else why, inputs=inputs)
+    if left:
+        return Step(area_id=area_id, action=Action.MONITOR, reason=f"{count}, to be screened", inputs=inputs)
+    reason = screening.words or "nothing new but radar, which waits for the next full pass"
+    return Step(area_id=area_id, action=Action.UP_TO_DATE, reason=reason, inputs=inputs)
+
+
+_CHANGED = "a screened scene changed or is gone"
+
+
+def _why_all_together(fresh: Mapping[str, str], screening: Screening) -> str:
+    """Say why screening is not enough; empty where it is."""
+    if any(fresh.get(scene) != mark for scene, mark in screening.scenes.items()):
+        return _CHANGED
+    if screening.alarm:
+        return screening.alarm
+    if screening.open_detections:
+        count = screening.open_detections
+        return f"{count} detection{'s' if count > 1 else ''} followed"
+    if screening.late:
+        return "a scene older than those known"
+    if screening.days_since_pass >= screening.every_days:
+        return f"{screening.days_since_pass} days since all dates were looked at together"
+    return ""
 
 
 def _reason(inputs: Inputs, existing: Existing | None) -> str:

@@ -6,7 +6,17 @@ from functools import partial
 
 from flows.fetching import Asking, ask_all, reading_bounds
 from flows.looks import find_scenes
-from flows.needs import Look, Reading, choose, fetch, first_looks, look_first, need_of_run, readings_of
+from flows.needs import (
+    Look,
+    Reading,
+    choose,
+    fetch,
+    first_looks,
+    look_first,
+    need_of_run,
+    radar_need_of_run,
+    readings_of,
+)
 from flows.pipeline import Job
 from geo.cache import CachedSource
 from geo.errors import SitewatchError
@@ -24,11 +34,14 @@ def prefetch(job: Job, area_ids: Sequence[str], *, force: bool = False) -> int:
         OutputError: The imagery cannot be kept.
 
     """
-    source = job.source
-    if not isinstance(source, CachedSource) or not source.can_fetch_together:
-        return 0
-    _ask_together(job, area_ids, partial(_first_looks, job), partial(look_first, source))
-    return _ask_together(job, area_ids, partial(_looks, job, force), partial(fetch, source))
+    source, count = job.source, 0
+    if isinstance(source, CachedSource) and source.can_fetch_together:
+        _ask_together(job, area_ids, partial(_first_looks, job), partial(look_first, source))
+        count += _ask_together(job, area_ids, partial(_looks, job, force), partial(fetch, source))
+    heard = job.radar.source if job.radar else None
+    if job.radar and isinstance(heard, CachedSource) and heard.can_fetch_together:
+        count += _ask_together(job.radar, area_ids, partial(_radar_looks, job, force), partial(fetch, heard))
+    return count
 
 
 def _ask_together(
@@ -61,3 +74,7 @@ def _first_looks(job: Job, area_id: str) -> Sequence[Look]:
 
 def _looks(job: Job, force: bool, area_id: str) -> Sequence[Look]:  # noqa: FBT001  # bound by `partial`
     return need_of_run(job, job.areas[area_id], force=force, choosing=choose).looks
+
+
+def _radar_looks(job: Job, force: bool, area_id: str) -> Sequence[Look]:  # noqa: FBT001  # bound by `partial`
+    return radar_need_of_run(job, job.areas[area_id], force=force, choosing=choose).looks

@@ -15,7 +15,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from detection.life.history import Move
-from detection.schema import Outcome, as_coverage, as_detections
+from detection.schema import Outcome, as_coverage, as_detections, as_perimeters, perimeters_frame
 from flows.plan import Existing, Inputs
 from flows.workspace import point_to, writing
 from geo.atomic import atomic_folder
@@ -23,6 +23,7 @@ from geo.errors import OutputError
 
 RECORD_NAME = "result.json"
 LAYERS_NAME = "area.gpkg"
+PERIMETERS_LAYER = "perimeters"
 HISTORY_NAME = "history.jsonl"
 PICTURES_NAME = "pictures"
 RECORD_VERSION = 1
@@ -43,6 +44,8 @@ class Record:
     """What went wrong without stopping the area, such as a scene that could not be read."""
     years: tuple[int, ...]
     """The years of the scenes that were used, for the credit line."""
+    radar_years: tuple[int, ...] = ()
+    """The same of radar."""
     files: Mapping[str, str]
     """Path inside the product's folder to the sha256 of what was written."""
 
@@ -66,6 +69,13 @@ class Product:
     def coverage(self) -> gpd.GeoDataFrame:
         """Read the coverage row, in the area's UTM zone."""
         return as_coverage(pyogrio.read_dataframe(self.folder / LAYERS_NAME, layer="coverage"))
+
+    def perimeters(self) -> gpd.GeoDataFrame:
+        """Read what is known of facilities' perimeters, in the area's UTM zone."""
+        path = self.folder / LAYERS_NAME
+        if PERIMETERS_LAYER not in pyogrio.list_layers(path)[:, 0]:  # products of earlier versions have none
+            return perimeters_frame([], epsg=self.coverage().crs.to_epsg())
+        return as_perimeters(pyogrio.read_dataframe(path, layer=PERIMETERS_LAYER))
 
     def history(self) -> tuple[Move, ...]:
         """Read every move of every detection of this area, the oldest first."""
@@ -109,8 +119,10 @@ def new_product(area_dir: Path, key: str) -> Iterator[Path]:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def write_layers(folder: Path, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> None:
-    """Write both tables of an area into `folder`, in the CRS they have.
+def write_layers(
+    folder: Path, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame, perimeters: gpd.GeoDataFrame
+) -> None:
+    """Write the tables of an area into `folder`, in the CRS they have.
 
     Raises:
         OutputError: The disk does not take it.
@@ -118,7 +130,7 @@ def write_layers(folder: Path, detections: gpd.GeoDataFrame, coverage: gpd.GeoDa
     """
     path = folder / LAYERS_NAME
     try:
-        for layer, table in (("detections", detections), ("coverage", coverage)):
+        for layer, table in (("detections", detections), ("coverage", coverage), (PERIMETERS_LAYER, perimeters)):
             pyogrio.write_dataframe(table, path, layer=layer, driver="GPKG", geometry_type="Unknown")
     except (DataSourceError, DataLayerError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
@@ -158,6 +170,7 @@ def _record(document: dict[str, Any]) -> Record:
             "outcome": Outcome(document["outcome"]),
             "problems": tuple(document["problems"]),
             "years": tuple(document["years"]),
+            "radar_years": tuple(document.get("radar_years", ())),
         }
     )
 

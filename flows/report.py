@@ -24,6 +24,9 @@ def show_lines(report: RunReport, show: Show) -> None:
         show.say(f"nothing new: {plural(len(report.outcomes), 'area')} up to date")
     else:
         show_table(COLUMNS, [_row(one) for one in report.outcomes])
+    for one in report.outcomes:
+        if one.state is State.SCREENED:
+            show.say(f"{one.area_id}: {one.reason}")
     for line in _where(report):
         show.say(line)
 

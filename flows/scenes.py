@@ -1,6 +1,8 @@
 """Put together what is recorded of every scene that was found for one area: the table's rows, the picture's tiles."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +49,15 @@ def scene_rows(
             seen = _seen(scenes[ref.scene_id], inside)
             rows.append(scene_row(area_id, ref, fate, reason, shift_px=shifts.get(ref.scene_id), seen=seen))
     return rows
+
+
+def with_not_seen(found: Findings, looks: Looks, choice: Choice) -> Findings:
+    """Add the scenes that could not be read, and those that were not chosen, to the looks that did not count."""
+    more = [(ref, f"unreadable: {why}") for ref, why in looks.unread]
+    more += [(ref, f"not read: {why}") for ref, why in choice.left_out]
+    added = [{"date": ref.observed_at.date().isoformat(), "reason": reason} for ref, reason in more]
+    not_seen = sorted(json.loads(found.coverage["not_seen"].iloc[0]) + added, key=lambda look: str(look["date"]))
+    return replace(found, coverage=found.coverage.assign(not_seen=json.dumps(not_seen, ensure_ascii=False)))
 
 
 def tiles(rows: Sequence[SceneRow], looks: Looks) -> list[Tile]:

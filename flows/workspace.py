@@ -3,7 +3,7 @@
 sitewatch.toml              settings
 areas.geojson               what is watched
 facilities.geojson          what is known
-reviews.jsonl               what people decided about detections
+store.sqlite                every run, detection and verdict (unless the settings name another database)
 runs/<run_id>/              finished runs, each complete in itself
 latest -> runs/<run_id>     the newest of them
 imagery/                    scenes that were read from a provider, kept so that none is asked for twice
@@ -58,11 +58,6 @@ class Workspace:
         """The file of the known facilities, if there is to be one."""
         name = self.config.workspace.facilities
         return self.root / name if name else None
-
-    @property
-    def reviews_path(self) -> Path:
-        """The file of what people decided about detections; missing before the first verdict."""
-        return self.root / "reviews.jsonl"
 
     @property
     def runs_dir(self) -> Path:

@@ -10,12 +10,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geo.kernels.fourier import real_at
 from geo.kernels.spline import move
 from geo.scene import Stack
 
@@ -29,6 +31,8 @@ _EDGE_CAP = 3.0
 _REFERENCE_DATES = 9
 """So many of the clearest dates make the reference: more would cost more and not make it much sharper."""
 _ENOUGH_FOR_A_REFERENCE = 3
+_ENOUGH_TO_FILL = 4_096
+"""Pixels whose median stands in gaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,7 @@ def coregister(stack: Stack, params: CoregisterParams | None = None) -> Stack:
     usual = np.nanmedian(shifts_px, axis=0)
     for index, shift_px in enumerate(shifts_px):
         down, right = shift_px if np.isfinite(shift_px).all() else usual
-        values[index] = _onto_reference(stack, values[index], index, (float(down), float(right)))
+        values[index] = moved_date(stack, values[index], index, (float(down), float(right)))
     logger.debug("shifts (down, right) in pixels: %s", np.round(shifts_px, 2).tolist())
     return stack.with_values(values, shifts_px=shifts_px)
 
@@ -116,7 +120,7 @@ def estimate_shift(
     ]
     if not all(image.any() for pair in pairs for image in pair):
         return None
-    answers = np.array([_peak_shift(*pair) for pair in pairs])
+    answers = np.array([_peak_shift(*pair, reach_px=params.max_shift_px) for pair in pairs])
     down, right = answers.mean(axis=0)
     is_believable = (
         np.ptp(answers, axis=0).max() <= params.max_disagreement_px
@@ -149,12 +153,18 @@ def moved(
 
 
 def filling(values: NDArray[np.float32]) -> list[float]:
-    """Return what `moved` fills in: the median of each band of `values`, shape (band, ...), 0 if nothing was seen."""
-    seen = [band[np.isfinite(band)] for band in values]
+    """Return what `moved` fills in: about the median of each band of `values` (band, ...), 0 if nothing was seen."""
+    seen = [_thinned(band.reshape(-1)) for band in values]
     return [float(np.median(band)) if band.size else 0.0 for band in seen]
 
 
-def _onto_reference(
+def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what is finite of `values`, shape (n,), of many an even share: a gap is filled as well by that."""
+    seen = values[np.isfinite(values)]
+    return seen[:: max(1, seen.size // _ENOUGH_TO_FILL) | 1]
+
+
+def moved_date(
     stack: Stack, values: NDArray[np.float32], index: int, shift_px: tuple[float, float]
 ) -> NDArray[np.float32]:
     """Return date `index` of `stack`, whose values, shape (band, y, x), are given, moved (down, right)."""
@@ -174,7 +184,7 @@ def _measured(
     images: Sequence[Sequence[NDArray[np.float32]]], is_clear: NDArray[np.bool_], params: CoregisterParams
 ) -> NDArray[np.float64]:
     """Return the shift of each date, shape (time, 2), from its structure images; NaN where none is believed."""
-    clearest = _clearest(is_clear)
+    clearest = clearest_date(is_clear.mean(axis=(1, 2)))
     first = _shifts_onto(images[clearest], images, params)
     first[clearest] = 0
     believed = np.flatnonzero(np.isfinite(first).all(axis=1))
@@ -182,7 +192,7 @@ def _measured(
         return first
     best = believed[np.argsort(-is_clear[believed].mean(axis=(1, 2)), kind="stable")[:_REFERENCE_DATES]]
     aligned = [moved(np.stack(images[index]), (float(first[index, 0]), float(first[index, 1]))) for index in best]
-    second = _shifts_onto(_median_of_seen(np.stack(aligned)), images, params)
+    second = _shifts_onto(median_structure(np.stack(aligned)), images, params)
     if np.isnan(second[clearest]).any():
         return first
     second -= second[clearest]
@@ -198,7 +208,7 @@ def _shifts_onto(
     return np.array([(np.nan, np.nan) if shift_px is None else shift_px for shift_px in found])
 
 
-def _median_of_seen(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def median_structure(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """Return the median over dates of images, shape (date, half, y, x), of what was seen; NaN where nothing was."""
     ordered = np.sort(images, axis=0)  # NaN goes last
     middle = np.maximum(np.isfinite(images).sum(axis=0) - 1, 0)
@@ -206,10 +216,17 @@ def _median_of_seen(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return list((low + high) / 2)
 
 
-def _peak_shift(target: NDArray[np.float64], moving: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the shift (down, right) of `moving` at which both images of one shape agree best."""
+def _peak_shift(target: NDArray[np.float64], moving: NDArray[np.float64], *, reach_px: float) -> tuple[float, float]:
+    """Return the shift (down, right) of `moving` at which both images of one shape agree best.
+
+    Only shifts that would be believed are looked at, and one pixel more, where the best one lies if the true one is
+    farther: on a building site a roof that came and one that went agree better than the ground, at any distance.
+    """
     cross = scipy.fft.rfft2(target) * np.conj(scipy.fft.rfft2(moving))
     agreement = scipy.fft.irfft2(cross, s=target.shape)
+    for axis, size in enumerate(target.shape):
+        far = np.abs(scipy.fft.fftfreq(size, 1 / size)) > ceil(reach_px) + 1
+        agreement[far if axis == 0 else (slice(None), far)] = -np.inf
     peak = np.unravel_index(int(np.argmax(agreement)), target.shape)
     width = target.shape[1]
     coarse = [
@@ -229,15 +246,14 @@ def _best_place(
     rows = np.exp(2j * np.pi * np.outer(down, scipy.fft.fftfreq(len(cross))))
     columns = np.exp(2j * np.pi * np.outer(scipy.fft.rfftfreq(width), right))
     columns[1 : (width + 1) // 2] *= 2  # the other half, which a real image's transform leaves out, mirrors this one
-    # einsum, for matrices as small as these wake the threads of a linear algebra library for nothing
-    agreement = np.einsum("sl,lt->st", np.einsum("sk,kl->sl", rows, cross), columns).real
+    agreement = np.empty((len(down), len(right)))
+    real_at(np.ascontiguousarray(cross).view(np.float64), rows, columns, agreement)
     best = np.unravel_index(int(np.argmax(agreement)), agreement.shape)
     return np.array([down[best[0]], right[best[1]]])
 
 
-def _clearest(is_clear: NDArray[np.bool_]) -> int:
-    """Return the date most of which is clear; of equals, the one in the middle of the series."""
-    shares = is_clear.mean(axis=(1, 2))
+def clearest_date(shares: NDArray[np.float64]) -> int:
+    """Return the date most of which is clear, by its share, shape (time,); of equals, the one in the middle."""
     best = np.flatnonzero(shares >= shares.max() - 0.01)
     return int(best[len(best) // 2])
 

@@ -59,12 +59,34 @@ def read_sealed(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, NDAr
     # a cut or changed archive fails in any of these ways inside zipfile, zlib and numpy, and means the same each time
     except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, ZlibError) as error:
         raise StateError(f"{path}: damaged: {str(error).strip() or type(error).__name__}") from error
-    for name, value in expected.items():
-        if facts.get(name) != value:
-            raise StateError(f"{path}: expected {name} {value!r}; got {facts.get(name)!r}")
+    _check_facts(path, facts, expected)
     if checksum != _checksum(arrays, facts):
         raise StateError(f"{path}: damaged: its content is not what its checksum says")
     return arrays, facts
+
+
+def read_facts(path: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the header of the file at `path` alone, for less than reading it all; its arrays are not checked.
+
+    Raises:
+        StateError: As `read_sealed`, as far as the header tells.
+
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            facts: dict[str, Any] = dict(json.loads(str(archive[_HEADER]))["facts"])
+    except FileNotFoundError as error:
+        raise StateError(f"{path}: no such file") from error
+    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, ZlibError) as error:
+        raise StateError(f"{path}: damaged: {str(error).strip() or type(error).__name__}") from error
+    _check_facts(path, facts, expected)
+    return facts
+
+
+def _check_facts(path: Path, facts: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for name, value in expected.items():
+        if facts.get(name) != value:
+            raise StateError(f"{path}: expected {name} {value!r}; got {facts.get(name)!r}")
 
 
 def _checksum(arrays: Arrays, facts: Mapping[str, Any]) -> str:

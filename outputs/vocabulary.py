@@ -15,14 +15,35 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.CONSTRUCTION: "Construction",
     Event.EXPANSION: "Expansion",
     Event.DEMOLITION: "Demolition",
+    Event.DESECURITISATION: "De-securitisation",
     Event.SURFACE_CHANGE: "Surface change",
 }
 EVENT_COLOURS: Mapping[str, str] = {
     Event.CONSTRUCTION: "#d6006c",
     Event.EXPANSION: "#6a2fd8",
     Event.DEMOLITION: "#0071b2",
+    Event.DESECURITISATION: "#00857a",
     Event.SURFACE_CHANGE: "#8a6d00",
 }
+ARC_WORDS: Mapping[str, str] = {
+    "present": "A line stands out",
+    "weakened": "Weakened",
+    "gone": "Gone",
+    "appeared": "Appeared",
+    "cannot_tell": "Cannot tell",
+}
+ARC_COLOURS: Mapping[str, str] = {
+    "present": "#1f5fbf",
+    "weakened": "#c25e00",
+    "gone": "#c00000",
+    "appeared": "#6a2fd8",
+    "cannot_tell": "#5c5c5c",
+}
+ANSWER_WORDS: Mapping[str, str] = {
+    "indicated": "De-securitisation indicated",
+    "cannot_tell": "Cannot tell",
+}
+"""There is no answer that says that nothing changed."""
 STATUS_WORDS: Mapping[str, str] = {
     Status.CANDIDATE: "Candidate",
     Status.CONFIRMED: "Confirmed",

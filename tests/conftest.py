@@ -9,7 +9,7 @@ from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
-NEEDS = ("realdata", "qgis", "chromium")
+NEEDS = ("realdata", "qgis", "chromium", "postgis")
 """Markers of tests that skip where something is not installed."""
 
 settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ, max_examples=50)

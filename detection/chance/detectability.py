@@ -100,7 +100,7 @@ class Sight:
             places=places,
             noise=steps.noise,
             own_noise=np.nan_to_num(steps.own_noise[places]),
-            fine_noise=Noise.of(fine_contrast(steps), sigma_floor=params.steps.sigma_floor),
+            fine_noise=Noise.of(fine_contrast(steps, changes.trust), sigma_floor=params.steps.sigma_floor),
             information=_information(stack.days, params),
             seen_share=(changes.clear_looks[places] / len(stack.days)).astype(np.float32),
             pixel_m=stack.grid.pixel_m,
@@ -172,8 +172,9 @@ def power_curve(
 def roof_contrasts(changes: ChangeMap, places: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.float32]:
     """Return how far usual roofs lie from the ground of each place, shape (roof, place), in units of the bands.
 
-    The mean absolute difference over the bands; 0 where the ground was not seen. Of a picture whose stretch nobody
-    knows, the gain is taken that gives its median ground the brightness of open ground. No roof where no band is known.
+    The mean absolute difference over the bands, each by its trust; 0 where the ground was not seen. Of a picture whose
+    stretch nobody knows, the gain is taken that gives its median ground the brightness of open ground. No roof where no
+    band is known.
     """
     bands = [index for index, name in enumerate(changes.stack.bands) if name in BANDS]
     columns = [BANDS.index(changes.stack.bands[index]) for index in bands]
@@ -184,7 +185,7 @@ def roof_contrasts(changes: ChangeMap, places: tuple[NDArray[np.int64], NDArray[
     if changes.stack.quantity is Quantity.DISPLAY:
         open_ground = np.mean([SPECTRA[surface][columns].mean() for surface in _OPEN_GROUND])
         roofs = np.minimum(roofs * np.nanmedian(ground) / open_ground, 1.0)
-    distances = np.abs(ground[None] - roofs[:, :, None]).mean(axis=1)
+    distances = (np.abs(ground[None] - roofs[:, :, None]) * changes.trust[bands][:, None]).mean(axis=1)
     return np.asarray(np.nan_to_num(distances), dtype=np.float32)
 
 

@@ -30,7 +30,7 @@ from rasterio.features import geometry_mask
 from scipy import ndimage
 from scipy.signal import oaconvolve
 
-from detection.changes import ChangeMap, fine_contrast
+from detection.changes import ChangeMap, fine_contrast, in_units_of_bands, weighed
 from detection.looks.context import Noise
 from detection.objects.events import BUILT_EVENTS
 from detection.objects.outline import changed_pixels
@@ -48,13 +48,14 @@ _MOSTLY = 0.8
 _MOST_VALUES = 100_000_000
 
 POOLED: Sequence[tuple[float, float]] = (
-    (-4.0, 0.83),
-    (-2.0, 0.61),
-    (-1.0, 0.53),
+    (-4.0, 1.18),
+    (-3.0, 0.99),
+    (-2.0, 0.79),
+    (-1.0, 0.59),
     (0.0, 0.26),
-    (0.5, 0.13),
-    (1.0, 0.07),
-    (1.5, 0.021),
+    (0.5, 0.08),
+    (2.0, 0.08),
+    (2.5, 0.03),
 )
 """Log-odds of a claim, and how often a quiet square kilometre raised one at least as strong in a year.
 
@@ -158,11 +159,13 @@ def earlier_map(changes: ChangeMap, claims: Sequence[Mapping[str, Any]], params:
     stack = replace(changes.stack, dataset=changes.stack.dataset.isel(time=slice(looks)), shifts_px=None)
     coarse = replace(params.steps, max_cuts=params.placebo.earlier_cuts)
     values = changes.values[:looks]
-    steps = find_steps(values, stack.days, patch_px=params.patch_px(stack.grid), params=coarse)
-    fine = fine_contrast(steps)
+    trusted = weighed(values, changes.trust)
+    steps = find_steps(trusted, stack.days, patch_px=params.patch_px(stack.grid), params=coarse)
+    steps = in_units_of_bands(steps, changes.trust)
+    fine = fine_contrast(steps, changes.trust)
     fine_z = Noise.of(fine, sigma_floor=params.steps.sigma_floor).z(fine)
     is_changed = changed_pixels(steps.score_z, fine_z, seed_z=params.seed_z, grow_z=params.grow_z)
-    return ChangeMap(stack=stack, values=values, steps=steps, is_changed=is_changed)
+    return ChangeMap(stack=stack, values=values, trust=changes.trust, steps=steps, is_changed=is_changed)
 
 
 def site_exposure(  # noqa: PLR0913, PLR0917 - two maps, what is claimed where, and how it was found

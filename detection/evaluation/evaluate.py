@@ -75,7 +75,7 @@ def match_truth(detections: gpd.GeoDataFrame, truth: gpd.GeoDataFrame, *, min_co
     )
     is_claim = detections["event"] != Event.SURFACE_CHANGE.value
     is_true = [
-        any(known.geometry[_same_kind(known["event"], event)].intersects(outline))
+        any(known.geometry[_bears_out(known["event"], event)].intersects(outline))
         for outline, event in zip(detections.geometry, detections["event"], strict=True)
     ]
     return Agreement(
@@ -111,6 +111,12 @@ def _lies_in(day: date, onset: Sequence[date | None]) -> bool:
 
 def _kind(event: str) -> str:
     return "built" if event in _BUILT else event
+
+
+def _bears_out(events: pd.Series, event: str) -> pd.Series:
+    """Say which true events make a detection of `event` true: what is demolished opens a place, too."""
+    is_opened = event == Event.DESECURITISATION.value
+    return _same_kind(events, event) | (is_opened & (events == Event.DEMOLITION.value))
 
 
 def _same_kind(events: pd.Series, event: str) -> pd.Series:

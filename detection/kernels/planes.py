@@ -1,19 +1,17 @@
 """Compiled sliding windows over one plane: sums over a square are carried from pixel to pixel, whatever its side.
 
-Sums are carried in double precision. Outside the plane counts as not seen.
+Sums are carried in double precision. Outside the plane counts as not seen. Divisions by zero are left to the
+processor: a test for them would keep it from doing several pixels at once.
 """
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-_TINY = 1e-9
-_LEAST_RATIO, _MOST_RATIO = 0.05, 20.0
-ODD_WEIGHT = 0.02
-"""How much a pixel counts that stands out."""
+_FAST = {"contract", "nsz"}
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _roll(
     first: NDArray[np.float64],
     second: NDArray[np.float64],
@@ -26,25 +24,34 @@ def _roll(
     for x in range(side):
         one += first[x]
         two += second[x]
-    ahead, behind = first[side:], first[: first_out.size]
-    ahead_too, behind_too = second[side:], second[: first_out.size]
     for x in range(first_out.size):
-        one += ahead[x] - behind[x]
-        two += ahead_too[x] - behind_too[x]
+        one += first[x + side] - first[x]
+        two += second[x + side] - second[x]
         first_out[x] = one
         second_out[x] = two
 
 
-@njit(cache=True, nogil=True)
-def _count_row(row: NDArray[np.float32], sign: float, total: NDArray[np.float64], count: NDArray[np.float64]) -> None:
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _count_row(
+    row: NDArray[np.float32], sign: np.float32, total: NDArray[np.float64], count: NDArray[np.float64]
+) -> None:
     for x in range(row.size):
         value = row[x]
         is_seen = value == value  # noqa: PLR0124 - NaN
-        total[x] += np.float64(value) * sign if is_seen else 0.0
-        count[x] += sign if is_seen else 0.0
+        total[x] += np.float64(value * sign) if is_seen else 0.0
+        count[x] += np.float64(sign) if is_seen else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _mean_row(
+    row: NDArray[np.float32], sums: NDArray[np.float64], counts: NDArray[np.float64], out: NDArray[np.float32]
+) -> None:
+    for x in range(row.size):
+        mean = np.float32(sums[x]) / max(np.float32(counts[x]), np.float32(1))
+        out[x] = mean if row[x] == row[x] else np.float32(np.nan)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def mean_of_seen(values: NDArray[np.float32], side: int, out: NDArray[np.float32]) -> None:
     """Write to `out` the mean of the seen pixels in a window of odd `side` around each pixel that is itself seen.
 
@@ -56,106 +63,18 @@ def mean_of_seen(values: NDArray[np.float32], side: int, out: NDArray[np.float32
     """
     height, width = values.shape
     half = side // 2
-    total, count = np.zeros((2, width + side))
-    sums, counts = np.empty((2, width))
-    here = slice(half + 1, half + 1 + width)
+    total, count = np.zeros(width + side), np.zeros(width + side)
+    sums, counts = np.empty(width), np.empty(width)
+    total_here, count_here = total[half + 1 : half + 1 + width], count[half + 1 : half + 1 + width]
     for y in range(-half, height):
         if y + half < height:
-            _count_row(values[y + half], 1.0, total[here], count[here])
+            _count_row(values[y + half], np.float32(1), total_here, count_here)
         if y - half - 1 >= 0:
-            _count_row(values[y - half - 1], -1.0, total[here], count[here])
+            _count_row(values[y - half - 1], np.float32(-1), total_here, count_here)
         if y < 0:
             continue
         _roll(total, count, side, sums, counts)
-        row, mean = values[y], out[y]
-        for x in range(width):
-            value = row[x]
-            mean[x] = sums[x] / max(counts[x], 1.0) if value == value else np.nan  # noqa: PLR0124 - NaN
-
-
-@njit(cache=True, nogil=True)
-def _ratio_row(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
-    first: NDArray[np.float32],
-    second: NDArray[np.float32],
-    ratio: NDArray[np.float32],
-    limit: np.float32,
-    sign: float,
-    across: NDArray[np.float64],
-    own: NDArray[np.float64],
-) -> None:
-    """Add a row to both sums. What lies `limit` or more off the line of `ratio` hardly counts."""
-    full, little = np.float64(sign), np.float64(sign * ODD_WEIGHT)
-    for x in range(first.size):
-        a, b = first[x], second[x]
-        weight = little if abs(b - ratio[x] * a) >= limit else full
-        product, square = np.float64(a * b), np.float64(a * a)
-        # what is not seen in one of both makes the product NaN, and counts for neither sum
-        own[x] += weight * square if product == product else 0.0  # noqa: PLR0124
-        across[x] += weight * product if product == product else 0.0  # noqa: PLR0124
-
-
-@njit(cache=True, nogil=True)
-def local_ratio(  # noqa: PLR0913, PLR0917 - arrays in, array out
-    reference: NDArray[np.float32],
-    image: NDArray[np.float32],
-    before: NDArray[np.float32],
-    limit: np.float32,
-    side: int,
-    out: NDArray[np.float32],
-) -> None:
-    """Write to `out` the factor that turns `reference` into `image` around each pixel: least squares through zero.
-
-    Args:
-        reference: Shape (y, x); NaN where not seen.
-        image: The same of another date.
-        before: A first answer, shape (y, x): pixels `limit` or more off it count `ODD_WEIGHT`. Not used with a limit
-            of infinity.
-        limit: In units of `image`.
-        side: Side of the surroundings in pixels, odd.
-        out: Shape (y, x); 1 where nothing tells.
-
-    """
-    height, width = reference.shape
-    half = side // 2
-    across, own = np.zeros((2, width + side))
-    sums, norms = np.empty((2, width))
-    here = slice(half + 1, half + 1 + width)
-    least = _TINY * side * side
-    for y in range(-half, height):
-        low, high = y - half - 1, y + half
-        if high < height:
-            _ratio_row(reference[high], image[high], before[high], limit, 1.0, across[here], own[here])
-        if low >= 0:
-            _ratio_row(reference[low], image[low], before[low], limit, -1.0, across[here], own[here])
-        if y < 0:
-            continue
-        _roll(across, own, side, sums, norms)
-        row = out[y]
-        for x in range(width):
-            row[x] = sums[x] / max(norms[x], least) if norms[x] > least else 1.0
-
-
-@njit(cache=True, nogil=True)
-def distance(
-    reference: NDArray[np.float32],
-    image: NDArray[np.float32],
-    ratio: NDArray[np.float32],
-    out: NDArray[np.float32],
-) -> None:
-    """Write to `out` how far `image` lies off `ratio` times `reference`, all of one shape (y, x)."""
-    for y in range(len(out)):
-        first, second, factor, row = reference[y], image[y], ratio[y], out[y]
-        for x in range(row.size):
-            row[x] = abs(second[x] - factor[x] * first[x])
-
-
-@njit(cache=True, nogil=True)
-def divide(image: NDArray[np.float32], ratio: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Write to `out` `image` in the light of the reference, shape (y, x); ratios beyond belief are capped."""
-    for y in range(len(out)):
-        layer, factor, row = image[y], ratio[y], out[y]
-        for x in range(row.size):
-            row[x] = layer[x] / min(max(factor[x], np.float32(_LEAST_RATIO)), np.float32(_MOST_RATIO))
+        _mean_row(values[y], sums, counts, out[y])
 
 
 @njit(cache=True, nogil=True)
@@ -187,7 +106,20 @@ def towards(
             square[pixel] += way * way + np.float32(0) * gone
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _share_row(
+    row: NDArray[np.float32],
+    tops: NDArray[np.float64],
+    bottoms: NDArray[np.float64],
+    least: np.float32,
+    out: NDArray[np.float32],
+) -> None:
+    for x in range(row.size):
+        share = np.float32(tops[x]) / max(np.float32(bottoms[x]), least)
+        out[x] = share if row[x] == row[x] else np.float32(np.nan)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def ratio_of_sums(
     above: NDArray[np.float32],
     below: NDArray[np.float32],
@@ -207,27 +139,49 @@ def ratio_of_sums(
     """
     height, width = above.shape
     half = side // 2
-    top, bottom = np.zeros((2, width + side))
-    tops, bottoms = np.empty((2, width))
-    here = slice(half + 1, half + 1 + width)
+    top, bottom = np.zeros(width + side), np.zeros(width + side)
+    tops, bottoms = np.empty(width), np.empty(width)
+    top_here, bottom_here = top[half + 1 : half + 1 + width], bottom[half + 1 : half + 1 + width]
     for y in range(-half, height):
         if y + half < height:
-            _add_row(above[y + half], 1.0, top[here])
-            _add_row(below[y + half], 1.0, bottom[here])
+            _add_row(above[y + half], np.float32(1), top_here)
+            _add_row(below[y + half], np.float32(1), bottom_here)
         if y - half - 1 >= 0:
-            _add_row(above[y - half - 1], -1.0, top[here])
-            _add_row(below[y - half - 1], -1.0, bottom[here])
+            _add_row(above[y - half - 1], np.float32(-1), top_here)
+            _add_row(below[y - half - 1], np.float32(-1), bottom_here)
         if y < 0:
             continue
         _roll(top, bottom, side, tops, bottoms)
-        row, result = above[y], out[y]
-        for x in range(width):
-            share = np.float32(tops[x] / max(bottoms[x], least * side * side))
-            result[x] = share if row[x] == row[x] else np.float32(np.nan)
+        _share_row(above[y], tops, bottoms, np.float32(least * side * side), out[y])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _add_row(row: NDArray[np.float32], sign: np.float32, total: NDArray[np.float64]) -> None:
+    for x in range(row.size):
+        value = row[x]
+        total[x] += np.float64(value * sign) if value == value else 0.0  # noqa: PLR0124 - NaN
 
 
 @njit(cache=True, nogil=True)
-def _add_row(row: NDArray[np.float32], sign: float, total: NDArray[np.float64]) -> None:
-    for x in range(row.size):
-        value = row[x]
-        total[x] += np.float64(value) * sign if value == value else 0.0  # noqa: PLR0124 - NaN
+def means_around(values: NDArray[np.float32], places: NDArray[np.intp], out: NDArray[np.float32]) -> None:
+    """Write to `out` the mean of what is seen of 3 x 3 pixels around each place; the edge goes on beyond it.
+
+    Args:
+        values: Shape (band, y, x); NaN where not seen.
+        places: Rows and columns, shape (2, place).
+        out: Shape (band, place); NaN where the place itself was not seen.
+
+    """
+    bands, height, width = values.shape
+    for band in range(bands):
+        layer = values[band]
+        for place in range(places.shape[1]):
+            y, x = places[0, place], places[1, place]
+            total, count = np.float32(0), 0
+            for down in range(-1, 2):
+                for right in range(-1, 2):
+                    value = layer[min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)]
+                    if value == value:  # noqa: PLR0124 - NaN
+                        total += value
+                        count += 1
+            out[band, place] = total / np.float32(max(count, 1)) if layer[y, x] == layer[y, x] else np.nan

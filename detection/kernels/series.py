@@ -9,13 +9,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+_FAST = {"contract", "nsz"}
 LANES = 64
 LEVEL_RIDGE = 1e-6
 _HALF = 0.5
 """Beyond it a look is nearer to what came after the step than to what was before it."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _load(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     values: NDArray[np.float32],
     weight: NDArray[np.float32],
@@ -38,7 +39,7 @@ def _load(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
                 kept[lane] = value if value == value else np.float32(0)  # noqa: PLR0124 - NaN
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _normal(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     seen: NDArray[np.float32],
     trusted: NDArray[np.float32],
@@ -71,7 +72,7 @@ def _normal(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
         _times(inverse, moments[band], solution[band])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _times(inverse: NDArray[np.float64], vectors: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write the product of each symmetric matrix, upper half (6, lane), and its vector (3, lane)."""
     aa, ab, ac, bb, bc, cc = inverse[0], inverse[1], inverse[2], inverse[3], inverse[4], inverse[5]
@@ -84,7 +85,7 @@ def _times(inverse: NDArray[np.float64], vectors: NDArray[np.float64], out: NDAr
         three[lane] = ac[lane] * a + bc[lane] * b + cc[lane] * c
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _invert(gram: NDArray[np.float64], ridge: float, inverse: NDArray[np.float64]) -> None:
     """Write the inverses of symmetric 3 x 3 matrices, upper halves (6, lane), with the ridge on their diagonals."""
     aa, ab, ac, bb, bc, cc = gram[0], gram[1], gram[2], gram[3], gram[4], gram[5]
@@ -102,7 +103,7 @@ def _invert(gram: NDArray[np.float64], ridge: float, inverse: NDArray[np.float64
         sixth[lane] = (a * d - b * b) * scale
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _information(
     moment: NDArray[np.float64], inverse: NDArray[np.float64], product: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
@@ -114,7 +115,7 @@ def _information(
         out[lane] = first[lane] - first[lane] * one[lane] - second[lane] * two[lane] - third[lane] * three[lane]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _add_date(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     seen: NDArray[np.float32],
     trusted: NDArray[np.float32],
@@ -136,11 +137,10 @@ def _add_date(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
             row[lane] += np.float64(layer[lane] * trusted[lane])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def all_cuts(  # noqa: PLR0913, PLR0915, PLR0917 - arrays in, arrays out; buffers are made once for all groups
     values: NDArray[np.float32],
     weight: NDArray[np.float32],
-    until: NDArray[np.float32],
     columns: NDArray[np.float64],
     ridge: float,
     least_information: float,
@@ -156,7 +156,6 @@ def all_cuts(  # noqa: PLR0913, PLR0915, PLR0917 - arrays in, arrays out; buffer
     Args:
         values: Shape (time, band, pixel); NaN where not seen.
         weight: Shape (time, pixel); 0 where not seen.
-        until: Only dates before this index count, one a pixel.
         columns: Level, cosine and sine of the year, shape (time, 3).
         ridge: Looks' worth of belief that there is no season.
         least_information: A step backed by fewer independent looks is not told.
@@ -174,14 +173,11 @@ def all_cuts(  # noqa: PLR0913, PLR0915, PLR0917 - arrays in, arrays out; buffer
     inverse, solution, product = np.empty((6, LANES)), np.empty((bands, 3, LANES)), np.empty((3, LANES))
     moment, total = np.empty((3, LANES)), np.empty((bands, LANES))
     backing, size, square = np.empty((3, LANES))
-    before, after, end = np.zeros((3, LANES), dtype=np.float32)
+    before, after = np.zeros((2, LANES), dtype=np.float32)
     for start in range(part[0], count, LANES):
         lanes = min(LANES, count - start)
         here = slice(start, start + lanes)
         _load(values, weight, start, lanes, seen, trusted)
-        end[:lanes] = until[here]
-        for date in range(dates):
-            _keep_before(trusted[date], end, np.float32(date))
         _normal(seen, trusted, columns, ridge, inverse, solution)
         moment[:] = 0
         total[:] = 0
@@ -207,27 +203,20 @@ def all_cuts(  # noqa: PLR0913, PLR0915, PLR0917 - arrays in, arrays out; buffer
                 place -= 1
 
 
-@njit(cache=True, nogil=True)
-def _keep_before(trusted: NDArray[np.float32], border: NDArray[np.float32], now: np.float32) -> None:
-    """Take its weight from a date that does not lie before the border of its lane."""
-    for lane in range(trusted.size):
-        trusted[lane] = trusted[lane] if now < border[lane] else np.float32(0)
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _keep_from(trusted: NDArray[np.float32], border: NDArray[np.float32], now: np.float32) -> None:
     """Take its weight from a date that lies before the border of its lane."""
     for lane in range(trusted.size):
         trusted[lane] = trusted[lane] if border[lane] <= now else np.float32(0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _count(trusted: NDArray[np.float32], sign: np.float32, count: NDArray[np.float32]) -> None:
     for lane in range(count.size):
         count[lane] += sign if trusted[lane] > 0 else np.float32(0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _explain(
     moment: NDArray[np.float64],
     total: NDArray[np.float64],
@@ -247,7 +236,7 @@ def _explain(
             square[lane] += surplus * surplus
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _leave_untold(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     backing: NDArray[np.float64],
     least_information: float,
@@ -266,7 +255,7 @@ def _leave_untold(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
         won[lane] = won[lane] if value == value else unknown  # noqa: PLR0124 - NaN
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def without_model(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     values: NDArray[np.float32],
     weight: NDArray[np.float32],
@@ -336,7 +325,7 @@ def without_model(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
                 )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _take_out(  # noqa: PLR0913, PLR0917 - arrays in, array out
     layer: NDArray[np.float32],
     now: np.float32,
@@ -352,7 +341,7 @@ def _take_out(  # noqa: PLR0913, PLR0917 - arrays in, array out
         out[lane] = layer[lane] - raised - level[lane] - (even[lane] * cosine + odd[lane] * sine)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def mean_square(values: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Write to `out` the root of the mean over bands of squared `values`, shape (time, pixel); NaN where any is."""
     for date in range(len(values)):
@@ -366,7 +355,7 @@ def mean_square(values: NDArray[np.float32], out: NDArray[np.float32]) -> None:
             row[pixel] = np.sqrt(row[pixel] / np.float32(values.shape[1]))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def leaps(values: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Write to `out` by how much each look differs from the one seen before it, mean over bands, (time - 1, pixel).
 
@@ -387,7 +376,7 @@ def leaps(values: NDArray[np.float32], out: NDArray[np.float32]) -> None:
             row[pixel] /= np.float32(bands)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def agreement(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     progress: NDArray[np.float32],
     onset: NDArray[np.int16],
@@ -405,7 +394,7 @@ def agreement(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
         in_season: Which pairs of dates are of one season, shape (time, time).
         persistence: Share of the looks that agree, one a pixel; NaN without a step.
         season_persistence: The same of the looks after the step in whose season there was one before it; NaN for none.
-        agreeing: Looks that agree before the step and from it on, shape (2, pixel).
+        agreeing: Looks that agree before the step and from it on, shape (2, pixel); 0 without a step.
         part: First pixel, and the one after the last.
 
     """
@@ -431,12 +420,12 @@ def agreement(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
                     counted += 1
                     lasting += value > _HALF
                     break
-        agreeing[0, pixel], agreeing[1, pixel] = before, after
+        agreeing[0, pixel], agreeing[1, pixel] = (before, after) if cut > 0 else (0, 0)
         persistence[pixel] = (before + after) / max(seen, 1) if cut > 0 else np.nan
         season_persistence[pixel] = lasting / counted if counted else np.nan
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def clearest_cut(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     strength: NDArray[np.float32],
     information: NDArray[np.float32],
@@ -476,11 +465,10 @@ def clearest_cut(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
             contrast[pixel] = layer[pixel] if is_clearer else contrast[pixel]
 
 
-@njit(cache=True, nogil=True)
-def best_cut(  # noqa: PLR0913, PLR0917 - arrays in, array out
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def best_cut(
     gain: NDArray[np.float32],
     weight: NDArray[np.float32],
-    until: NDArray[np.float32],
     cuts: NDArray[np.int32],
     onset: NDArray[np.int16],
     part: tuple[int, int],
@@ -492,7 +480,6 @@ def best_cut(  # noqa: PLR0913, PLR0917 - arrays in, array out
     Args:
         gain: Shape (cut, pixel); NaN where it cannot be told.
         weight: Shape (time, pixel); 0 where not seen.
-        until: Only dates before this index count, one a pixel.
         cuts: Indices of the first date after each step, ascending.
         onset: One a pixel.
         part: First pixel, and the one after the last.
@@ -503,6 +490,6 @@ def best_cut(  # noqa: PLR0913, PLR0917 - arrays in, array out
         onset[pixel] = -1
         for place in range(len(cuts) - 1, -1, -1):
             date = cuts[place]
-            if gain[place, pixel] > most and weight[date, pixel] > 0 and date < until[pixel]:
+            if gain[place, pixel] > most and weight[date, pixel] > 0:
                 most = gain[place, pixel]
                 onset[pixel] = date

@@ -136,6 +136,35 @@ def _murky(stack: Stack, clear: list[int], params: LookParams) -> dict[int, str]
     return reasons
 
 
+def usual_spread(values: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    """Return how unevenly a usual date, of `values` (time, band, y, x), is lit beside `reference` (band, y, x)."""
+    return float(np.median([_light(image, reference).spread for image in values]))
+
+
+def why_murky(look: Stack, reference: NDArray[np.float32], usual: float, params: LookParams) -> str:
+    """Say why a stack of one date shows no clear air, by what is known of earlier ones; empty where it may.
+
+    A veil of dust is told from the dates before and after it; the newest date has none after it.
+
+    Args:
+        look: One date.
+        reference: The median of earlier dates, shape (band, y, x).
+        usual: Of `usual_spread`.
+        params: When a date counts.
+
+    """
+    image = look.values[0]
+    light = _light(image, reference)
+    if look.quantity is Quantity.REFLECTANCE and _BLUE in look.bands:
+        blue = look.bands.index(_BLUE)
+        lift = _lift(image[blue], reference[blue], light.gains)
+        if lift > params.max_blue_lift:
+            return f"haze, cloud or snow: blue {lift:.2f} brighter than usual, {params.max_blue_lift:g} allowed"
+    if usual > 0 and light.spread > params.max_noise_ratio * usual:
+        return f"haze, dust or snow: differs {light.spread / usual:.1f} times as much as a usual date"
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Light:
     """How one date's light differs from that of the median of all dates."""

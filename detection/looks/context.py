@@ -1,11 +1,4 @@
-"""How much does one image differ from another, seen against its own surroundings and its own noise?
-
-Between two dates everything changes a little: the sun, the haze, the moisture. All of that is alike over a
-kilometre, so each pixel is compared with what its surroundings say it should have become: before times the
-local ratio of the two dates. This is the idea of sibling regression (SiROC: Kondmann et al. 2021,
-doi:10.1109/TGRS.2021.3130842) with one wide box instead of rings, taken in both directions of time, so that
-the answer does not depend on which date is called the first.
-"""
+"""What surrounds a pixel, and what its noise is: means over what was seen, and robust spread."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -15,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from detection.kernels import planes as planes_kernels
-from detection.kernels.order import rank_values
+from detection.kernels.order import middle_and_scatter, rank_values
 from detection.kernels.threads import spread
 
 MAD_TO_SIGMA = 1.4826
@@ -55,12 +48,10 @@ class Noise:
 
         The scene's own noise sets the scale, never a constant; only below `sigma_floor` nothing is believed.
         """
-        seen = np.ascontiguousarray(values[np.isfinite(values)], dtype=np.float32)
-        if not seen.size:
+        middle, scatter = middle_and_scatter(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
+        if np.isnan(middle):
             return cls(middle=float("nan"), sigma=float("nan"))
-        middle = median(seen)
-        scatter = MAD_TO_SIGMA * median(np.abs(seen - np.float32(middle)))
-        return cls(middle=middle, sigma=max(scatter, sigma_floor))
+        return cls(middle=middle, sigma=max(MAD_TO_SIGMA * scatter, sigma_floor))
 
     def z(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return `values` in units of this noise; without any spread, everything is 0."""
@@ -72,33 +63,6 @@ class Noise:
     def outlier_limit(self) -> np.float32:
         """What lies beyond three sigma, in the units of the bands; infinite without any spread."""
         return np.float32(self.middle + 3.0 * self.sigma if self.sigma > 0 else np.inf)
-
-
-def local_ratio(  # noqa: PLR0913 - two images, what is known of them, and where
-    reference: NDArray[np.float32],
-    image: NDArray[np.float32],
-    side_px: int,
-    *,
-    before: NDArray[np.float32] | None = None,
-    limit: float = np.inf,
-    out: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
-    """Return the factor that turns `reference` into `image` around each pixel: least squares through zero.
-
-    Args:
-        reference: One band, shape (y, x), NaN where not seen.
-        image: The same band of another date.
-        side_px: Side of the surroundings, odd.
-        before: A first answer, shape (y, x): pixels that lie `limit` or more off it count next to nothing.
-        limit: In units of `image`.
-        out: Where to write the answer, not into `before`.
-
-    """
-    result = np.empty_like(reference) if out is None else out
-    planes_kernels.local_ratio(
-        reference, image, reference if before is None else before, np.float32(limit), side_px, result
-    )
-    return result
 
 
 def median(values: NDArray[np.float32]) -> float:

@@ -14,14 +14,14 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from detection.kernels.threads import spread
-from geo.coregister import CoregisterParams, coregister, filling, moved
+from geo.coregister import CoregisterParams, clearest_date, coregister, filling, moved
 from geo.grid import Grid
 from geo.scene import Stack
 
 _WINDOWS = 3
 """Windows a side on which shifts are measured…"""
-_WINDOW_PX = 512
-"""… and their side."""
+WINDOW_PX = 512
+"""… and their side, where it fits into memory."""
 _SPLINE_REACH_PX = 14
 
 Slices = tuple[slice, slice]
@@ -30,21 +30,29 @@ Slices = tuple[slice, slice]
 def crop(stack: Stack, window: Slices) -> Stack:
     """Return the part of `stack` within `window` (rows, columns), on its own grid."""
     rows, columns = window
-    grid = stack.grid
-    part = Grid(
-        epsg=grid.epsg,
-        left_m=grid.left_m + columns.start * grid.pixel_m,
-        top_m=grid.top_m - rows.start * grid.pixel_m,
-        pixel_m=grid.pixel_m,
-        width_px=columns.stop - columns.start,
-        height_px=rows.stop - rows.start,
-    )
     return Stack(
         dataset=stack.dataset.isel(y=rows, x=columns),
-        grid=part,
+        grid=crop_grid(stack.grid, window),
         quantity=stack.quantity,
         shifts_px=stack.shifts_px,
     )
+
+
+def crop_grid(grid: Grid, window: Slices) -> Grid:
+    """Return the part of `grid` within `window` (rows, columns)."""
+    rows, columns = window
+    return replace(
+        grid,
+        left_m=grid.left_m + columns.start * grid.pixel_m,
+        top_m=grid.top_m - rows.start * grid.pixel_m,
+        width_px=columns.stop - columns.start,
+        height_px=rows.stop - rows.start,
+    )
+
+
+def mapped(layers: NDArray[np.float32]) -> indexing.LazilyIndexedArray:
+    """Return an array that lies in a file, shape (time, y, x), for xarray to read pieces of: no choice copies it."""
+    return indexing.LazilyIndexedArray(_MappedBand(layers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,12 +67,13 @@ class Registration:
     """Shape (time, band): what stands in gaps while a date is moved."""
 
     @classmethod
-    def of(cls, stack: Stack, params: CoregisterParams) -> "Registration":
-        """Measure the shifts on windows of `stack`: the median of what they say."""
-        windows = [crop(stack, window) for window in _windows(stack.grid.shape)]
+    def of(cls, stack: Stack, params: CoregisterParams, *, window_px: int = WINDOW_PX) -> "Registration":
+        """Measure the shifts on windows of `stack`, of `window_px` a side: the median of what they say."""
+        windows = [crop(stack, window) for window in _windows(stack.grid.shape, window_px)]
         found = np.array([coregister(window, params).shifts_px for window in windows], dtype=np.float64)
         fills = np.stack([_fills(window) for window in windows])
-        return cls(stack=stack, shifts_px=_common(found), fills=np.median(fills, axis=0))
+        clearest = clearest_date(np.mean([window.is_clear.mean(axis=(1, 2)) for window in windows], axis=0))
+        return cls(stack=stack, shifts_px=_common(found, clearest), fills=np.median(fills, axis=0))
 
     def read(self, window: Slices) -> NDArray[np.float32]:
         """Return the values within `window`, shape (time, band, y, x), moved."""
@@ -92,7 +101,8 @@ class Registration:
         )
         picked = range(len(self.stack.bands)) if band is None else [band]
         layers = [self.stack.dataset[self.stack.bands[index]] for index in picked]
-        values = np.stack([layer[date, rows, columns].to_numpy() for layer in layers])
+        read = [layer[date, rows, columns].to_numpy() for layer in layers]
+        values = read[0][None] if band is not None else np.stack(read)
         return moved(values, (down, right), fill=self.fills[date, list(picked)].tolist())[:, *inner]
 
     def as_stack(self) -> Stack:
@@ -131,6 +141,19 @@ class _MovedBand(BackendArray):
         return read[0] if np.ndim(dates) == 0 else np.stack(read)
 
 
+class _MappedBand(BackendArray):
+    """One band of a stack that lies in a file, shape (time, y, x)."""
+
+    def __init__(self, layers: NDArray[np.float32]) -> None:
+        self.layers, self.shape, self.dtype = layers, layers.shape, layers.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:  # noqa: ANN401 - xarray's own
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: tuple[int | slice, ...]) -> NDArray[np.float32]:
+        return np.array(self.layers[key])
+
+
 def _whole(part: int | slice, size: int) -> tuple[slice, int | slice]:
     """Return the consecutive pixels that hold `part` of an axis, and where it lies within them."""
     places = np.arange(size)[part]
@@ -141,20 +164,22 @@ def _whole(part: int | slice, size: int) -> tuple[slice, int | slice]:
     return slice(low, high + 1), slice(None, None, step)
 
 
-def _windows(shape: tuple[int, int]) -> Iterator[Slices]:
+def _windows(shape: tuple[int, int], window_px: int) -> Iterator[Slices]:
     starts = [
-        np.unique(((np.arange(_WINDOWS) + 0.5) * size / _WINDOWS - _WINDOW_PX / 2).clip(0).astype(int))
-        for size in shape
+        np.unique(((np.arange(_WINDOWS) + 0.5) * size / _WINDOWS - window_px / 2).clip(0).astype(int)) for size in shape
     ]
     for top in starts[0].tolist():
         for left in starts[1].tolist():
-            yield slice(top, min(top + _WINDOW_PX, shape[0])), slice(left, min(left + _WINDOW_PX, shape[1]))
+            yield slice(top, min(top + window_px, shape[0])), slice(left, min(left + window_px, shape[1]))
 
 
-def _common(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the median over windows of shifts, shape (window, time, 2), told from the date that most have measured."""
+def _common(found: NDArray[np.float64], clearest: int) -> NDArray[np.float64]:
+    """Return the median over windows of shifts, shape (window, time, 2), told from the clearest date.
+
+    Where not one window has measured that, from the date that most have measured.
+    """
     is_known = np.asarray(np.isfinite(found).all(axis=2))
-    anchor = int(np.argmax(is_known.sum(axis=0)))
+    anchor = clearest if is_known[:, clearest].any() else int(np.argmax(is_known.sum(axis=0)))
     relative = np.where(is_known[..., None], found, np.nan) - found[:, anchor : anchor + 1]
     result = np.full(found.shape[1:], np.nan)
     told = np.asarray(np.isfinite(relative).all(axis=2))

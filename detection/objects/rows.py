@@ -55,7 +55,7 @@ def _detection_row(
     if not growth.is_bounded:
         return None
     days = [watch.days[index] for index in growth.seen]
-    features = measure(patch, changes.steps, watch.maps, growth)
+    features = measure(patch, changes.steps, changes.values, watch.maps, growth)
     event = name_event(features, params.events)
     step = witness.step(patch, (days[growth.looks_before - 1], days[growth.onset])) if witness else None
     if patch.area_m2 < params.min_area_m2 and not agree(step, event, params.radar):

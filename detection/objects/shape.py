@@ -121,7 +121,7 @@ def describe(patch: Patch, image: NDArray[np.float32], *, grid: Grid, bands: Seq
     brightness = np.asarray(image.mean(axis=0), dtype=np.float32)
     body = body_of(wide.is_member, pixel_m=grid.pixel_m)
     has_body = bool(body.sum() >= max(_LEAST_PX, _LEAST_BODY_SHARE * wide.is_member.sum()))
-    rectangularity, solidity = _fillings(body) if has_body else (0.0, 0.0)
+    rectangularity, solidity = fillings(body) if has_body else (0.0, 0.0)
     return Shape(
         rectangularity=rectangularity,
         solidity=solidity,
@@ -144,8 +144,8 @@ def body_of(is_member: NDArray[np.bool_], *, pixel_m: float) -> NDArray[np.bool_
     return np.asarray(parts == 1 + int(np.argmax(sizes[1:])))
 
 
-def _fillings(body: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the area of `body` relative to the smallest rectangle around it, and to its convex hull."""
+def fillings(body: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the area of `body`, shape (y, x), relative to the smallest rectangle around it, and to its convex hull."""
     edge = body & ~ndimage.binary_erosion(body)
     rows, columns = np.nonzero(edge)
     corners = np.concatenate([np.column_stack([columns + right, rows + down]) for down in (0, 1) for right in (0, 1)])

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from detection.kernels.planes import means_around
+from detection.kernels.threads import spread
 from detection.looks.context import MAD_TO_SIGMA
 
 _DAYS_A_YEAR = 365.2425
@@ -226,17 +228,14 @@ class _Past:
 
 def _boxed_at(values: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return the mean of 3 x 3 seen pixels around each place, shape (time, band, place)."""
-    height, width = values.shape[2:]
-    total = np.zeros((*values.shape[:2], rows.size), dtype=np.float32)
-    count = np.zeros_like(total)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            part = values[:, :, np.clip(rows + down, 0, height - 1), np.clip(columns + right, 0, width - 1)]
-            is_seen = np.isfinite(part)
-            total += np.where(is_seen, part, 0)
-            count += is_seen
-    is_seen = np.isfinite(values[:, :, rows, columns])
-    return np.where(is_seen, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    result = np.empty((*values.shape[:2], rows.size), dtype=np.float32)
+    places = np.stack([rows, columns])
+
+    def one(look: int) -> None:
+        means_around(values[look], places, result[look])
+
+    spread(one, [(look,) for look in range(len(values))])
+    return result
 
 
 def _stray(series: NDArray[np.float32]) -> NDArray[np.float32]:

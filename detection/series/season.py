@@ -68,7 +68,6 @@ def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
     params: SeasonParams,
     *,
     least: tuple[int, int] = (1, 1),
-    until: NDArray[np.integer] | None = None,
 ) -> CutFits:
     """Fit a step at each of `cuts`.
 
@@ -79,13 +78,11 @@ def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
         cuts: Indices of the first date after the step, ascending.
         params: Ridge and least information.
         least: So many looks must lie before the cut, and from it on.
-        until: Only dates before this index count, shape (y, x); all if None.
 
     """
-    dates, bands, *shape = values.shape
+    _, bands, *shape = values.shape
     series, trust = _flat(values, bands), _flat(weight)
     count = series.shape[2]
-    end = np.full(count, dates, dtype=np.float32) if until is None else until.reshape(-1).astype(np.float32)
     places = np.asarray(cuts, dtype=np.int32)
     strength, gain, information = (np.empty((len(places), count), dtype=np.float32) for _ in range(3))
 
@@ -95,7 +92,6 @@ def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
         kernels.all_cuts(
             series,
             trust,
-            end,
             model,
             params.ridge,
             params.min_information,

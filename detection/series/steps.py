@@ -6,7 +6,7 @@ pixel's own in time. A pair of images is a series with one cut, no season, and n
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
@@ -18,8 +18,10 @@ from detection.kernels import series as series_kernels
 from detection.kernels.threads import parts, spread
 from detection.looks.context import Noise, mean_of_seen
 from detection.looks.normalise import median_of_seen, quantile_of_seen
+from detection.series.pair import distance, pair_step, pair_strength
 from detection.series.season import CutFits, SeasonParams, design, fit_cuts, without_model
 
+_A_PAIR = 2
 _HUBER = 2.0
 _LOOKS_A_SIDE = (2, 2)
 _MANY_LOOKS = 6
@@ -50,9 +52,6 @@ class StepParams:
     """A pixel's own noise counts this many times: looks that follow each other are alike, so that n looks tell
     less than n independent ones would."""
 
-    early_z: float = 8.0
-    """A step before the clearest one counts from this contrast on, in robust sigma of unchanged ground."""
-
     season: SeasonParams = field(default_factory=SeasonParams)
 
 
@@ -67,9 +66,6 @@ class Steps:
     """The same in units of the bands."""
     onset: NDArray[np.int16]
     """Index of the first date after the step; -1 where there is none."""
-    first_step: NDArray[np.int16]
-    """The same of the first clear step: ground is graded months before a roof stands on it. Equals `onset` where
-    nothing clear came before."""
     persistence: NDArray[np.float32]
     """Share (0-1) of the clear looks that lie on the right side of the step; NaN without score."""
     season_persistence: NDArray[np.float32]
@@ -124,18 +120,22 @@ def steps_in_stages(
 
     So an image can be worked on in blocks whose noise is measured together. See `find_steps`.
     """
+    if len(values) == _A_PAIR:
+        strength = pair_strength(values, patch_px)
+        (noise,) = yield Asked(maps=[lambda: strength], sigma_floor=params.sigma_floor)
+        return _steps_of_pair(values, days, strength, noise)
     columns = design(days, params.season)
     weight = np.asarray(np.isfinite(values).all(axis=1), dtype=np.float32)
     cuts = _cuts(len(values), params.max_cuts)
     least = _LOOKS_A_SIDE if len(values) >= _MANY_LOOKS else (1, 1)
     fits = fit_cuts(values, weight, columns, cuts, params.season, least=least)
     onset = _onset(fits, weight)
-    if len(values) <= _LEAST_PAST:  # too few looks for a season, a noise in time, or a step before the step
+    if len(values) <= _LEAST_PAST:  # too few looks for a season or a noise in time
         own_noise = np.zeros(values.shape[2:], dtype=np.float32)
         strength = mean_of_seen(fits.strength, patch_px)
         noises = yield _asked(strength, params)
         best = _best(strength, fits, noises, own_noise, params)
-        return _steps(best, onset, onset, values, days, own_noise=own_noise)
+        return _steps(best, onset, values, days, own_noise=own_noise)
     residual = without_model(values, weight, columns, onset, params.season)
     is_past = (weight > 0) & (np.arange(len(values), dtype=np.int16)[:, None, None] < onset)
     weight = _trust(residual, weight)
@@ -145,49 +145,21 @@ def steps_in_stages(
     fits = fit_cuts(values, weight, columns, cuts, params.season, least=least)
     onset = _onset(fits, weight)
     strength = mean_of_seen(fits.strength, patch_px)
-    early, early_onset = _early(values, weight, onset, cuts, patch_px=patch_px, params=params)
     measured = np.where(looks >= _LEAST_PAST, unrest, np.float32(np.nan))
-    asked = _asked(strength, params), _asked(early.strength, params)
-    noises = yield Asked(maps=[*asked[0].maps, *asked[1].maps, lambda: measured], sigma_floor=params.sigma_floor)
+    noises = yield Asked(maps=[*_asked(strength, params).maps, lambda: measured], sigma_floor=params.sigma_floor)
     own_noise = _own_noise(unrest, looks, noises[-1])
-    best = _best(strength, fits, noises[: len(cuts)], params.own_noise_factor * own_noise, params)
-    first = _best(early.strength, early, noises[len(cuts) : -1], np.zeros_like(own_noise), params)
-    first_step = _first_step(first, early_onset, onset, params)
+    best = _best(strength, fits, noises[:-1], params.own_noise_factor * own_noise, params)
     calm_values = without_model(values, weight, columns, onset, params.season, only_season=True)
-    return _steps(best, onset, first_step, calm_values, days, own_noise=params.own_noise_factor * own_noise)
+    return _steps(best, onset, calm_values, days, own_noise=params.own_noise_factor * own_noise)
 
 
 def fine_contrast(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the contrast of before and after over 3 x 3 pixels, shape (y, x): what the outline is sharpened by."""
-    return mean_of_seen(np.abs(after - before).mean(axis=0), _FINE_PX)
+    return mean_of_seen(distance(before, after), _FINE_PX)
 
 
 def _asked(maps: NDArray[np.float32], params: StepParams) -> Asked:
     return Asked(maps=[partial(np.asarray, layer) for layer in maps], sigma_floor=params.sigma_floor)
-
-
-def _early(  # noqa: PLR0913 - three arrays, and how to weigh them
-    values: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    onset: NDArray[np.int16],
-    cuts: Sequence[int],
-    *,
-    patch_px: int,
-    params: StepParams,
-) -> tuple[CutFits, NDArray[np.int16]]:
-    """Look for a step before the clearest one, among the looks that lie before it, as if there were no seasons."""
-    level = np.ones((len(values), 1))
-    fits = fit_cuts(values, weight, level, cuts, params.season, least=(1, 2), until=onset)
-    first = _onset(fits, weight, until=onset)
-    return replace(fits, strength=mean_of_seen(fits.strength, patch_px)), first
-
-
-def _first_step(
-    first: "_Best", early_onset: NDArray[np.int16], onset: NDArray[np.int16], params: StepParams
-) -> NDArray[np.int16]:
-    """Return the clear step before the clearest one, or that itself."""
-    is_clear = np.nan_to_num(first.score_z, nan=-np.inf) >= params.early_z
-    return np.where(is_clear & (early_onset > 0), np.minimum(early_onset, onset), onset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -220,16 +192,15 @@ def _best(
     return _Best(score_z=score.reshape(shape), contrast=contrast.reshape(shape), noise=_middle(noises[::-1]))
 
 
-def _onset(fits: CutFits, weight: NDArray[np.float32], *, until: NDArray[np.int16] | None = None) -> NDArray[np.int16]:
+def _onset(fits: CutFits, weight: NDArray[np.float32]) -> NDArray[np.int16]:
     """Return the cut that explains most of each pixel's series and its neighbours', -1 where none does."""
     gain = mean_of_seen(fits.gain, _FINE_PX).reshape(len(fits.gain), -1)
     shape = weight.shape[1:]
     result = np.empty(gain.shape[1], dtype=np.int16)
-    end = np.full(shape, len(weight)) if until is None else until
-    flat = (weight.reshape(len(weight), -1), np.ascontiguousarray(end, dtype=np.float32).reshape(-1))
+    flat = weight.reshape(len(weight), -1)
 
     def one(part: tuple[int, int]) -> None:
-        series_kernels.best_cut(gain, *flat, fits.cuts, result, part)
+        series_kernels.best_cut(gain, flat, fits.cuts, result, part)
 
     spread(one, parts(result.size))
     return result.reshape(shape)
@@ -270,10 +241,9 @@ def _unrest(residual: NDArray[np.float32], is_past: NDArray[np.bool_], patch_px:
     return quartile.reshape(residual.shape[2:])
 
 
-def _steps(  # noqa: PLR0913 - all that is known, put together
+def _steps(
     best: _Best,
     any_onset: NDArray[np.int16],
-    first_step: NDArray[np.int16],
     values: NDArray[np.float32],
     days: Sequence[date],
     *,
@@ -297,7 +267,6 @@ def _steps(  # noqa: PLR0913 - all that is known, put together
         score_z=best.score_z,
         contrast=best.contrast,
         onset=onset,
-        first_step=np.where(has_step, first_step, np.int16(-1)),
         persistence=persistence.reshape(onset.shape),
         season_persistence=season_persistence.reshape(onset.shape),
         agreeing_looks=agreeing.reshape(2, *onset.shape),
@@ -305,6 +274,26 @@ def _steps(  # noqa: PLR0913 - all that is known, put together
         after=after,
         noise=best.noise,
         own_noise=own_noise,
+    )
+
+
+def _steps_of_pair(
+    values: NDArray[np.float32], days: Sequence[date], strength: NDArray[np.float32], noise: Noise
+) -> Steps:
+    step = pair_step(values, strength, noise)
+    has_step = np.isfinite(step.score_z)
+    season = np.float32(np.nan) if not _share_a_season(days)[1, 0] else step.agreeing_looks[1].astype(np.float32)
+    return Steps(
+        score_z=step.score_z,
+        contrast=strength,
+        onset=np.where(has_step, np.int16(1), np.int16(-1)),
+        persistence=step.persistence,
+        season_persistence=np.where(has_step, season, np.float32(np.nan)),
+        agreeing_looks=step.agreeing_looks,
+        before=step.before,
+        after=step.after,
+        noise=noise,
+        own_noise=np.zeros_like(strength),
     )
 
 

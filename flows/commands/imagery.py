@@ -27,7 +27,8 @@ def imagery_pull(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Fetch the scenes that runs will read, the newest first. May be stopped at any time: the next pull goes on."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.imagery import Span, pull_workspace, show_pull  # noqa: PLC0415
+        from flows.imagery import Span, pull_workspace  # noqa: PLC0415
+        from flows.pulled import show_pull  # noqa: PLC0415
 
         span = Span(first=since.date() if since else None, last=until.date() if until else None)
         with show.progress("pulling") as bar:

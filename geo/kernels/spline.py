@@ -74,26 +74,34 @@ def move(values: NDArray[np.float32], down: float, right: float, fill: float, ou
         out: NaN where a pixel takes a part of its value from an unseen one, or from outside.
 
     """
-    height, width = values.shape
+    height = len(values)
     _move_down(values, down, fill, out)
     _move_right(out, right)
     whole_down, whole_right = floor(-down), floor(-right)
     part_down, part_right = -down - whole_down, -right - whole_right
-    near, far = 1 - part_down, part_down
+    least = 1 - _ALL_SEEN
     for y in range(height):
-        above, below = y + whole_down, y + whole_down + 1
-        for x in range(width):
-            left, beside = x + whole_right, x + whole_right + 1
-            seen = 0.0
-            for place, share in ((above, near), (below, far)):
-                if share == 0 or place < 0 or place >= height:
-                    continue
-                if 0 <= left < width and not np.isnan(values[place, left]):
-                    seen += share * (1 - part_right)
-                if 0 <= beside < width and not np.isnan(values[place, beside]):
-                    seen += share * part_right
-            if seen <= _ALL_SEEN:
-                out[y, x] = np.nan
+        row = out[y]
+        for place, down_share in ((y + whole_down, 1 - part_down), (y + whole_down + 1, part_down)):
+            for whole, right_share in ((whole_right, 1 - part_right), (whole_right + 1, part_right)):
+                if down_share * right_share >= least:
+                    if 0 <= place < height:
+                        _hide(values[place], whole, row)
+                    else:
+                        row[:] = np.nan
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz"})
+def _hide(seen: NDArray[np.float32], shift: int, row: NDArray[np.float32]) -> None:
+    """Put NaN to `row` where the pixel `shift` places on in `seen` is NaN, or lies outside."""
+    begin, end = max(0, -shift), min(row.size, row.size - shift)
+    row[:begin] = np.nan
+    row[max(end, 0) :] = np.nan
+    if end <= begin:
+        return
+    here, there = row[begin:end], seen[begin + shift : end + shift]
+    for x in range(here.size):
+        here[x] = here[x] if there[x] == there[x] else np.float32(np.nan)
 
 
 @njit(cache=True, nogil=True)

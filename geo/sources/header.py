@@ -51,6 +51,8 @@ class Header:
     colors: tuple[ColorInterp, ...]
     overviews: tuple[int, ...]
     """By how much each smaller copy in the file is coarser, ascending; of the first band, for all."""
+    units: tuple[str | None, ...] = ()
+    """What the numbers are in, as the file says it; nothing where nobody asked."""
 
     @property
     def count(self) -> int:
@@ -144,4 +146,5 @@ def header_of(dataset: rasterio.DatasetReader) -> Header:
         descriptions=tuple(dataset.descriptions),
         colors=tuple(dataset.colorinterp),
         overviews=tuple(dataset.overviews(1)),
+        units=tuple(dataset.units),
     )

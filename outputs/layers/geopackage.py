@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyogrio import raw
 from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
-from detection.schema import COVERAGE_COLUMNS, DETECTION_COLUMNS
+from detection.schema import COVERAGE_COLUMNS, DETECTION_COLUMNS, PERIMETER_COLUMNS
 from geo.atomic import atomic_file
 from geo.crs import LON_LAT_EPSG
 from geo.errors import OutputError
@@ -71,6 +71,11 @@ LAYERS: Mapping[str, Layer] = {
         geometry_type="MultiPolygon",
         description="Changes found. An indication with a probability, not proof.",
     ),
+    "perimeters": Layer(
+        columns=PERIMETER_COLUMNS,
+        geometry_type="MultiLineString",
+        description="Perimeters of known facilities, arc by arc. An indication from 10 m imagery, to be confirmed.",
+    ),
     "facility_outlines": Layer(
         columns=FACILITY_COLUMNS,
         geometry_type="MultiPolygon",
@@ -82,7 +87,7 @@ LAYERS: Mapping[str, Layer] = {
         description="All known places, each as a point inside it.",
     ),
 }
-INPUTS = ("detections", "coverage", "areas", "facilities")
+INPUTS = ("detections", "coverage", "areas", "facilities", "perimeters")
 
 
 def write_geopackage(path: Path, layers: Mapping[str, gpd.GeoDataFrame], *, credit: str = "") -> None:

@@ -12,7 +12,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aoi.facilities import FacilityKind
 from detection.schema import Event, Outcome, Status
-from outputs.vocabulary import EVENT_COLOURS, EVENT_WORDS, FACILITY_WORDS, OUTCOME_WORDS, STATUS_WORDS
+from outputs.vocabulary import (
+    ARC_COLOURS,
+    ARC_WORDS,
+    EVENT_COLOURS,
+    EVENT_WORDS,
+    FACILITY_WORDS,
+    OUTCOME_WORDS,
+    STATUS_WORDS,
+)
 
 ALIASES: Mapping[str, str] = {
     "detection_id": "Detection",
@@ -49,11 +57,23 @@ ALIASES: Mapping[str, str] = {
     "looks": "Looks",
     "clear_looks": "Clear looks",
     "last_clear_look": "Last clear look",
+    "screened_until": "Later dates screened until",
+    "screened_looks": "Clear dates screened",
+    "screened_contrast": "Smallest change of brightness the screen would have raised",
+    "unscreened_share": "Share of the area that could not be screened",
     "observed_share": "Share seen clearly often enough (0-1)",
     "median_clear_looks": "Clear looks of the middle pixel",
     "detectable_area_m2": "Smallest new building found four times in five (m²)",
     "detectable_contrast": "Smallest contrast that would have been found",
     "position_error_m": "Position error (m)",
+    "arc": "Arc (0: the whole perimeter)",
+    "state": "What can be told",
+    "reason": "Why",
+    "probability": "Probability of an indication (0-1)",
+    "changed_after": "Last look before the change",
+    "changed_by": "First look after the change",
+    "change_p": "As clear by chance (p)",
+    "smallest_m": "Smallest wall whose loss would be seen (width x contrast, m)",
 }
 """Column to the name that a reader sees in QGIS."""
 
@@ -108,6 +128,8 @@ def _categories(layer: str) -> Sequence[Category]:
             return _detection_categories()
         case "coverage":
             return _coverage_categories()
+        case "perimeters":
+            return _perimeter_categories()
         case "facilities" | "facility_outlines":
             return _facility_categories()
         case _:
@@ -153,6 +175,15 @@ def _coverage_categories() -> list[Category]:
         )
         for outcome, (colour, fill_alpha, angles) in looks.items()
     ]
+
+
+def _perimeter_categories() -> list[Category]:
+    """What is gone is dashed, what cannot be told dotted: neither must look like a line that stands."""
+    lines = {"gone": "dash", "weakened": "dash dot", "cannot_tell": "dot"}
+    return [
+        Category(value=state, label=label, rgb=_rgb(ARC_COLOURS[state]), line=lines.get(state, "solid"))
+        for state, label in ARC_WORDS.items()
+    ] + [Category(value="whole", label="Whole perimeter", rgb=_rgb(_GREY), line="dot")]
 
 
 def _facility_categories() -> list[Category]:

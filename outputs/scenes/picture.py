@@ -52,6 +52,7 @@ def words_of(tile: Tile) -> str:
         Fate.MURKY: "murky",
         Fate.NOT_CHOSEN: "not chosen",
         Fate.UNREADABLE: "unreadable",
+        Fate.SCREENED: "screened",
         Fate.ALONE: "alone",
     }[tile.fate]
 

@@ -29,6 +29,8 @@ class Fate(StrEnum):
     """Read, but too little of the area was clearly seen."""
     MURKY = "murky"
     """Read, but haze, dust or snow lay over it that no mask caught."""
+    SCREENED = "screened"
+    """Clear, and judged by itself after the last comparison of all dates: it showed nothing that calls for another."""
     ALONE = "alone"
     """Read and clear, but there was no other clear scene to compare it with."""
 

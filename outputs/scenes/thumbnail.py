@@ -25,16 +25,33 @@ class Thumbnail:
     """False: one band in grey."""
 
 
-def thumbnail_of(scene: Scene, *, longest_px: int = LONGEST_PX) -> Thumbnail:
-    """Return `scene` averaged over whole blocks of pixels, so that no side is longer than `longest_px`."""
+def thumbnail_of(scene: Scene, *, longest_px: int = LONGEST_PX, side_px: int | None = None) -> Thumbnail:
+    """Return `scene` averaged over whole blocks of pixels.
+
+    Args:
+        scene: The scene, or a part of one.
+        longest_px: No side of the thumbnail is longer.
+        side_px: Pixels a side of each block; by `longest_px` if None.
+
+    """
     is_true_colour = all(band in scene.bands for band in RGB_BANDS)
     layers = [scene.bands[band] for band in RGB_BANDS] if is_true_colour else [_grey(scene)] * len(RGB_BANDS)
-    side = max(1, ceil(max(scene.grid.shape) / longest_px))
+    side = side_px or max(1, ceil(max(scene.grid.shape) / longest_px))
     clear_share = _means_of(scene.is_clear.astype(np.float32), side)
     return Thumbnail(
         rgb=np.stack([_means_of(layer, side) for layer in layers], axis=-1).astype(np.float16),
         is_clear=clear_share > 0.5,  # noqa: PLR2004 - most of it
         is_true_colour=is_true_colour,
+    )
+
+
+def empty_thumbnail(shape: tuple[int, int], like: Thumbnail, *, side_px: int) -> Thumbnail:
+    """Return a thumbnail of a scene of `shape` that shows nothing yet, of the colours of `like`, to be filled."""
+    rows, columns = (ceil(length / side_px) for length in shape)
+    return Thumbnail(
+        rgb=np.full((rows, columns, like.rgb.shape[2]), np.nan, dtype=np.float16),
+        is_clear=np.zeros((rows, columns), dtype=bool),
+        is_true_colour=like.is_true_colour,
     )
 
 

@@ -277,11 +277,30 @@ def _meaning(row: Mapping[str, Any]) -> str:
     """Say what the outcome means; where nothing was found, what would have been."""
     meaning = words(OUTCOME_MEANINGS, row["outcome"])
     if row["outcome"] != Outcome.NOTHING_FOUND:
-        return meaning
+        return meaning + _screened_words(row)
     area_m2 = row["detectable_area_m2"]
     if pd.isna(area_m2):
-        return f"{meaning}; but a new building of any size might have been missed"
-    return f"{meaning}; a new building of {size_words(area_m2)} would have been found four times in five"
+        return f"{meaning}; but a new building of any size might have been missed{_screened_words(row)}"
+    found = f"a new building of {size_words(area_m2)} would have been found four times in five"
+    return f"{meaning}; {found}{_screened_words(row)}"
+
+
+def _screened_words(row: Mapping[str, Any]) -> str:
+    """Say what later dates, which were only screened, would have shown; nothing where none were."""
+    if pd.isna(row.get("screened_until")):
+        return ""
+    count = round(row["screened_looks"])
+    contrast, missing = row["screened_contrast"], row["unscreened_share"]
+    least = (
+        "too few dates yet to raise anything"
+        if pd.isna(contrast)
+        else f"what changes brightness by {contrast:.2g} over 70 m would have been raised"
+    )
+    unseen = f"; {share_words(missing)} of the area could not be screened" if missing > 0 else ""
+    return (
+        f". Later dates were only screened, one by one, until {_day(row['screened_until'])} "
+        f"({count} clear date{'s' if count != 1 else ''}): no evidence of change; {least}{unseen}"
+    )
 
 
 def _maps(summary: RunSummary, detections: tuple[DetectionView, ...]) -> list[SmallMap]:

@@ -66,7 +66,7 @@ def test_roofs_that_appear_are_a_confirmed_construction(make_stack: "MakeStack")
     left, top = stack.grid.left_m, stack.grid.top_m
     truth = box(left + 10 * columns.start, top - 10 * rows.stop, left + 10 * columns.stop, top - 10 * rows.start)
     outline = row["geometry"]
-    assert outline.intersection(truth).area > 0.9 * truth.area
+    assert outline.intersection(truth).area > 0.85 * truth.area
     assert outline.area < 1.4 * truth.area
     assert row["area_m2"] == outline.area
     evidence = json.loads(row["evidence"])
@@ -257,12 +257,19 @@ def test_a_higher_threshold_never_finds_more(make_stack: "MakeStack") -> None:
     assert counts[1] > 0 == counts[-1]
 
 
+def another(value: Any) -> Any:  # noqa: ANN401 - any setting
+    """Return a value of the same kind."""
+    if isinstance(value, tuple):
+        return (*value[:-1], "other")
+    return value + 1 if isinstance(value, int) else value * 1.01
+
+
 def all_settings(params: Any) -> list[Any]:  # noqa: ANN401 - any of the nested settings
     """Return `params` once for each of its settings, with that one changed a little."""
     changed = []
     for field in fields(params):
         value = getattr(params, field.name)
-        others = all_settings(value) if is_dataclass(value) else [value + 1 if isinstance(value, int) else value * 1.01]
+        others = all_settings(value) if is_dataclass(value) else [another(value)]
         changed += [replace(params, **{field.name: other}) for other in others]
     return changed
 

@@ -16,8 +16,8 @@ from aoi.areas import Area
 from detection.detect import find_changes
 from detection.params import DetectParams
 from flows.config import Config, PeriodSettings
-from flows.looks import COPIES, area_grid, check_memory, common_bands, find_scenes, read_looks
-from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
+from flows.looks import COPIES, area_grid, common_bands, find_scenes, read_looks
+from geo.errors import QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
 from geo.scene import Quantity, Scene, Stack
 from geo.sources.base import SceneRef
@@ -145,18 +145,6 @@ def test_every_band_asked_for_is_offered_by_half_of_the_scenes(offers: list[set[
         bands = ()
     for band in ("B02", "B03", "B08"):
         assert (band in bands) == (2 * sum(band in offer for offer in offers) >= len(offers))
-
-
-def test_the_memory_asked_for_is_that_of_the_stack_and_its_copies() -> None:
-    need_mb = 4 * COPIES * 2 * 3 * GRID.width_px * GRID.height_px * 1e-6
-    check_memory("a", [ref(1), ref(2)], GRID, limit_mb=1)
-    wide = replace(GRID, width_px=GRID.width_px * round(2 / need_mb))
-    with pytest.raises(ConfigError, match=r"area a: 2 scenes x 3 bands .* about 2 MB; limits.memory_mb is 1:"):
-        check_memory("a", [ref(1), ref(2)], wide, limit_mb=1)
-
-
-def test_an_area_without_scenes_needs_no_memory() -> None:
-    check_memory("a", [], GRID, limit_mb=0)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.plan import Action, Existing, Inputs, decide, run_id
+from flows.plan import Action, Existing, Inputs, Screening, decide, run_id
 
 INPUTS = Inputs(area="a", settings="s", facilities="f", code="c", scenes={"one": "1", "two": "2"})
 
@@ -74,3 +74,55 @@ def test_a_run_is_named_after_its_time_and_content() -> None:
     assert name.startswith("20261121T190512Z-")
     assert len(name) == len("20261121T190512Z-123456")
     assert name != run_id({"a": "2"}, "20261121T190512Z")
+
+
+QUIET = Screening(
+    scenes={},
+    waits=frozenset(),
+    open_detections=0,
+    days_since_pass=20,
+    every_days=90,
+    alarm="",
+    late=0,
+    words="",
+)
+ONE_MORE = replace(INPUTS, scenes={**INPUTS.scenes, "three": "3"})
+
+
+@pytest.mark.parametrize(
+    ("known", "action", "reason"),
+    [
+        pytest.param(QUIET, Action.MONITOR, "1 new scene, to be screened", id="quiet"),
+        pytest.param(replace(QUIET, open_detections=2), Action.RUN, "2 detections followed", id="followed"),
+        pytest.param(replace(QUIET, days_since_pass=90), Action.RUN, "90 days since all dates", id="time"),
+        pytest.param(replace(QUIET, alarm="possible change"), Action.RUN, "possible change", id="alarm"),
+        pytest.param(replace(QUIET, late=1), Action.RUN, "older than those known", id="late"),
+        pytest.param(replace(QUIET, scenes={"gone": "1"}), Action.RUN, "a screened scene changed", id="gone"),
+        pytest.param(replace(QUIET, scenes={"three": "9"}), Action.RUN, "a screened scene changed", id="changed"),
+        pytest.param(
+            replace(QUIET, scenes={"three": "3"}, words="screened until then"),
+            Action.UP_TO_DATE,
+            "screened until then",
+            id="screened",
+        ),
+        pytest.param(replace(QUIET, waits=frozenset({"three"})), Action.UP_TO_DATE, "radar, which waits", id="radar"),
+    ],
+)
+def test_a_new_date_of_a_quiet_area_is_screened(known: Screening, action: Action, reason: str) -> None:
+    step = decide("x", ONE_MORE, existing(INPUTS), screening=known)
+    assert step.action is action
+    assert reason in step.reason
+
+
+@pytest.mark.parametrize("field", ["area", "settings", "facilities", "code", "reviews"])
+def test_whatever_else_changed_is_never_screened(field: str) -> None:
+    other = replace(ONE_MORE, **{field: "other"})  # type: ignore[arg-type]  # a field by its name
+    step = decide("x", other, existing(INPUTS), screening=QUIET)
+    assert step.action is Action.RUN
+
+
+def test_nothing_is_screened_that_is_damaged_gone_or_asked_for() -> None:
+    gone = replace(INPUTS, scenes={"one": "1", "three": "3", "four": "4"})
+    assert decide("x", gone, existing(INPUTS), screening=QUIET).action is Action.RUN
+    assert decide("x", ONE_MORE, existing(INPUTS, is_intact=False), screening=QUIET).action is Action.RUN
+    assert decide("x", ONE_MORE, existing(INPUTS), screening=QUIET, force=True).action is Action.RUN

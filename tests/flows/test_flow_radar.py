@@ -2,12 +2,15 @@
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from shapely.geometry import mapping
 
 from flows.config import parse_config
+from flows.imagery import Span, pull_workspace
+from flows.pictures import credit_lines
 from flows.pipeline import Job, inputs_of
 from flows.product import find_product
 from flows.radar import radar_workspace
@@ -80,3 +83,23 @@ def test_a_run_reads_and_lists_the_looks_of_both_sensors(tmp_path: Path) -> None
     assert {row["relative_orbit"] for row in heard} == {"114", "48"}
     assert {row["fate"] for row in heard} == {"used"}
     assert len(rows) > len(heard) > 0
+
+
+def test_a_pull_keeps_radar_too(tmp_path: Path) -> None:
+    root = workspace(tmp_path, **RADAR, cache={"enabled": True})
+    report = pull_workspace(root, Span(last=date(2023, 12, 31)))
+    optical, radar = report.areas
+    assert (optical.sensor, radar.sensor) == ("", "radar")
+    assert min(optical.fetched, radar.fetched) > 0
+    assert report.exit_code == 0
+    again = pull_workspace(root, Span(last=date(2023, 12, 31)))
+    assert [area.fetched for area in again.areas] == [0, 0]
+    assert [area.there for area in again.areas] == [optical.fetched, radar.fetched]
+
+
+def test_the_credit_of_radar_is_shown_where_it_was_used() -> None:
+    own, other = "Data {years}", "Radar data {years}"
+    assert credit_lines([(own, [2019]), (other, [2020, 2021])]) == "Data 2019; Radar data 2020-2021"
+    assert credit_lines([(own, [2019]), (own, [2021])]) == "Data 2019, 2021"
+    assert credit_lines([(own, [2019]), (other, [])]) == "Data 2019"
+    assert credit_lines([(own, [2019]), ("", [2020])]) == "Data 2019"

@@ -12,8 +12,9 @@ from shapely.geometry import Polygon
 from flows import sources
 from flows.cost import plan_workspace
 from flows.fetching import MOST_SILENCES, ground_of, memory_mb
-from flows.imagery import PullReport, Span, pull_workspace
+from flows.imagery import Span, pull_workspace
 from flows.needs import Look, Reading
+from flows.pulled import PullReport
 from flows.run import run_workspace
 from geo.cache import ImageStore
 from geo.errors import OutputError

@@ -7,9 +7,9 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
-from shapely.geometry import Point, Polygon, box
+from shapely.geometry import LineString, Point, Polygon, box
 
-from detection.schema import coverage_frame, detections_frame
+from detection.schema import PERIMETER_COLUMNS, coverage_frame, detections_frame, perimeters_frame
 
 HOSTILE_NAME = 'East <script>alert(1)</script> & "co" \''
 CREDIT = "Contains modified Copernicus Sentinel data 2017-2018"
@@ -105,6 +105,22 @@ def coverage() -> gpd.GeoDataFrame:
         _coverage("north", "nothing_found"),
     ]
     return coverage_frame(rows, epsg=4326)
+
+
+@pytest.fixture
+def perimeters() -> gpd.GeoDataFrame:
+    """Return a facility with an arc of each state, and one whose perimeter is not known, in EPSG:4326."""
+    empty: dict[str, Any] = {name: None for name, kind in PERIMETER_COLUMNS.items() if kind.endswith("?")}
+    common = {"area_id": "home", "reason": "as it is", "looks_before": 3, "looks_after": 4, "null_arcs": 900}
+    common |= {"settings_hash": "9f2c1e", "facility_id": "camp-1"}
+    states = ("indicated", "present", "weakened", "gone", "appeared", "cannot_tell")
+    lines = [LineString([(88.28, 43.38 + arc / 1e3), (88.3, 43.39)]) for arc in range(len(states))]
+    rows = [
+        {**empty, **common, "arc": arc, "state": state, "geometry": line}
+        for arc, (state, line) in enumerate(zip(states, lines, strict=True))
+    ]
+    unknown = {"facility_id": "other-1", "arc": 0, "state": "cannot_tell", "geometry": None}
+    return perimeters_frame([*rows, {**empty, **common, **unknown}], epsg=4326)
 
 
 @pytest.fixture

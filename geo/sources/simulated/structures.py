@@ -59,7 +59,7 @@ class SimulatedEvent:
 
     name: str
     kind: str
-    """``construction``, ``expansion`` or ``demolition``."""
+    """``construction``, ``expansion``, ``demolition`` or ``desecuritisation``."""
     structures: tuple[Structure, ...]
 
     def footprint_m(self, first: date, day: date) -> Polygon | MultiPolygon:
@@ -152,6 +152,20 @@ def _wall(frame: Frame, half_u: float, half_v: float, *, wall_m: float) -> list[
         Part(footprint_m=side, surface=Surface.WALL, begins=0.22 + 0.04 * index, height_m=5.0)
         for index, side in enumerate(sides)
     ]
+
+
+def enclosure(frame: Frame, *, length_m: float, width_m: float, fence: bool) -> tuple[Structure, ...]:
+    """Return the four sides of what encloses a compound: earth-coloured walls, or a mesh of which a tenth is wire."""
+    wide, height, surface = (0.1, 0.0, Surface.CONCRETE) if fence else (4.0, 5.0, Surface.MUD_BRICK)
+    half_u, half_v = length_m / 2, width_m / 2
+    u, v = half_u - wide, half_v - wide
+    sides = [
+        frame.box((-half_u, half_u), (v, half_v)),
+        frame.box((u, half_u), (-v, v)),
+        frame.box((-half_u, half_u), (-half_v, -v)),
+        frame.box((-half_u, -u), (-v, v)),
+    ]
+    return tuple(Structure(footprint_m=side, surface=surface, height_m=height) for side in sides)
 
 
 def _inner_roads(frame: Frame, half_u: float, half_v: float) -> list[Part]:

@@ -5,7 +5,7 @@ They lie in open desert east of Turpan where nothing of the kind stands, and all
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 
@@ -25,6 +25,7 @@ from geo.sources.simulated.structures import (
     Structure,
     compound_plan,
     dated,
+    enclosure,
     park_plan,
     torn_down,
 )
@@ -116,8 +117,9 @@ class _World:
 def scenario(name: str, *, seed: int = 0) -> Scenario:
     """Return the scenario called `name`, one of `SCENARIO_NAMES`.
 
-    ``compound``, ``park``, ``removal`` and ``quiet`` are 2 km wide with one subject and 24 looks; ``demo`` is
-    5.6 x 4 km with all of them, farmland and an old town, in 33 looks over two years.
+    ``compound``, ``park``, ``removal``, ``quiet``, ``opening`` (the wall of a camp is taken away) and ``fence`` (only a
+    mesh fence is) are 2 km wide with one subject and 24 looks; ``demo`` is 5.6 x 4 km with the first four of them,
+    farmland and an old town, in 33 looks over two years.
 
     Raises:
         ConfigError: There is no such scenario, or `seed` is negative.
@@ -188,6 +190,24 @@ def _removal(world: _World, frame: Frame) -> None:
     world.watch("sim-removal", "Xuni camp and surroundings (simulated)", outline)
 
 
+def _opened(world: _World, frame: Frame, *, fence: bool) -> None:
+    """Put a camp there whose blocks stay while what encloses it goes within ten days: a wall, or a mesh fence."""
+    rng = world.rng
+    length, width = float(rng.uniform(280, 400)), float(rng.uniform(220, 320))
+    plan = compound_plan(rng, frame, length_m=length, width_m=width)
+    world.scenery += [part for part in dated(plan, begin=_LONG_AGO, days=200) if part.surface is not Surface.WALL]
+    begin = world.day(float(rng.uniform(0.5, 0.56)))
+    sides = enclosure(frame, length_m=length, width_m=width, fence=fence)
+    gone = [replace(side, stands_until=begin + timedelta(days=3 * index)) for index, side in enumerate(sides)]
+    world.events.append(
+        SimulatedEvent(name="Opening of the Xuni camp (simulated)", kind="desecuritisation", structures=tuple(gone))
+    )
+    outline = frame.box((-length / 2, length / 2), (-width / 2, width / 2))
+    names = ("Xuni Education and Training Centre", "虚拟教育培训中心", "Xuni Jiaoyu Peixun Zhongxin")
+    world.know("sim-camp", names, "camp", outline)
+    world.watch("sim-opening", "Xuni camp and surroundings (simulated)", outline)
+
+
 def _quiet(world: _World, frame: Frame) -> None:
     outline, buildings = quiet_factory(world.rng, frame)
     world.scenery += buildings
@@ -221,6 +241,14 @@ def _park_world(name: str, seed: int) -> Scenario:
 
 def _removal_world(name: str, seed: int) -> Scenario:
     return _site_world(name, seed, _removal)
+
+
+def _opening_world(name: str, seed: int) -> Scenario:
+    return _site_world(name, seed, lambda world, frame: _opened(world, frame, fence=False))
+
+
+def _fence_world(name: str, seed: int) -> Scenario:
+    return _site_world(name, seed, lambda world, frame: _opened(world, frame, fence=True))
 
 
 def _quiet_world(name: str, seed: int) -> Scenario:
@@ -271,6 +299,8 @@ _BUILDERS: Mapping[str, Callable[[str, int], Scenario]] = MappingProxyType(
         "park": _park_world,
         "removal": _removal_world,
         "quiet": _quiet_world,
+        "opening": _opening_world,
+        "fence": _fence_world,
     }
 )
 SCENARIO_NAMES = tuple(_BUILDERS)

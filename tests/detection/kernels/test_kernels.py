@@ -13,10 +13,12 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
+from skimage.morphology import disk
 
 from detection.kernels import planes, series
-from detection.kernels.order import rank_values, sorting_network
-from detection.kernels.regions import hysteresis
+from detection.kernels.order import middle_and_scatter, rank_values, sorting_network
+from detection.kernels.pair import middle_of_two
+from detection.kernels.regions import closed, hysteresis
 from detection.kernels.threads import parts, spread, thread_count
 
 NUMBERS = st.floats(-4, 4, width=32)
@@ -50,6 +52,67 @@ def test_ranks_are_those_of_sorting(values: NDArray[np.float32], data: st.DataOb
     second = data.draw(st.integers(first, values.size - 1))
     ordered = np.sort(values)
     assert rank_values(values, first, second) == (ordered[first], ordered[second])
+
+
+MANY = np.random.default_rng(5).standard_normal(30_000).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(MANY, id="normal"),
+        pytest.param(np.sort(MANY), id="ascending"),
+        pytest.param(np.sort(MANY)[::-1].copy(), id="descending"),
+        pytest.param(np.ones(30_000, dtype=np.float32), id="all-alike"),
+        pytest.param(np.repeat(np.array([0, 1], dtype=np.float32), 15_000), id="two-values"),
+        pytest.param(np.where(np.arange(30_000) % 59 == 0, MANY, 100).astype(np.float32), id="a-sample-that-misleads"),
+        pytest.param(MANY[:10_000].repeat(3), id="ties"),
+    ],
+)
+def test_ranks_of_many_values_are_exact_whatever_their_order(values: NDArray[np.float32]) -> None:
+    ordered = np.sort(values)
+    kept = values.copy()
+    for first in (0, 1, 14_999, 15_000, 29_998, 29_999):
+        second = min(first + 1, 29_999)
+        assert rank_values(values, first, second) == (ordered[first], ordered[second])
+    np.testing.assert_array_equal(values, kept)
+
+
+@given(values=arrays(np.float32, st.integers(1, 60), elements=st.one_of(NUMBERS, st.just(np.float32(np.nan)))))
+def test_middle_and_scatter_are_numpys_of_what_is_seen(values: NDArray[np.float32]) -> None:
+    seen = values[np.isfinite(values)].astype(float)
+    found = middle_and_scatter(values)
+    if not seen.size:
+        assert np.isnan(found).all()
+        return
+    middle = np.median(seen)
+    np.testing.assert_allclose(found, (middle, np.median(np.abs(seen - middle))), rtol=1e-5, atol=1e-6)
+
+
+@given(mask=arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 14))))
+def test_closing_is_that_of_scipy_and_keeps_what_was_there(mask: NDArray[np.bool_]) -> None:
+    found = np.empty_like(mask)
+    closed(mask, found)
+    np.testing.assert_array_equal(found, mask | ndimage.binary_closing(mask, structure=disk(2)))
+
+
+def test_the_middle_of_two_is_their_mean_or_the_one_that_is_known() -> None:
+    one = np.array([1, np.nan, 3, np.nan], dtype=np.float32)
+    other = np.array([2, 5, np.nan, np.nan], dtype=np.float32)
+    found = np.full(4, -1, dtype=np.float32)
+    middle_of_two(one, other, found, (0, 4))
+    np.testing.assert_array_equal(found, np.array([1.5, 5, 3, np.nan], dtype=np.float32))
+
+
+def test_means_around_places_leave_out_what_is_not_seen_and_go_on_at_the_edge() -> None:
+    values = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+    values[0, 1, 1] = np.nan
+    found = np.empty((1, 4), dtype=np.float32)
+    planes.means_around(values, np.array([[0, 1, 1, 2], [0, 1, 2, 3]]), found)
+    corner = np.mean([0, 0, 1, 0, 0, 1, 4, 4])
+    inner = np.mean([1, 2, 3, 6, 7, 9, 10, 11])
+    last = np.mean([6, 7, 7, 10, 11, 11, 10, 11, 11])
+    np.testing.assert_allclose(found, np.array([[corner, np.nan, inner, last]]), rtol=1e-6)
 
 
 @given(values=arrays(np.float32, st.tuples(st.integers(1, 70), st.just(3)), elements=NUMBERS))
@@ -89,7 +152,7 @@ def test_agreement_counts_what_lies_on_the_right_side() -> None:
     in_season = np.eye(6, dtype=bool)
     in_season[4, 1] = in_season[5, 2] = True
     series.agreement(progress, np.array([3, -1], dtype=np.int16), in_season, persistence, season, agreeing, (0, 2))
-    assert agreeing.tolist() == [[1, 0], [2, 3]]
+    assert agreeing.tolist() == [[1, 0], [2, 0]]
     np.testing.assert_allclose(persistence, [3 / 5, np.nan])
     np.testing.assert_allclose(
         season, [0.0, np.nan]

@@ -9,20 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.objects.events import WEIGHTS, EventParams, Evidence, Term, confidence, name_event, weigh
+from detection.objects.events import (
+    NAMING,
+    WEIGHTS,
+    EventParams,
+    Evidence,
+    Term,
+    confidence,
+    log_odds,
+    name_event,
+    speaks_for,
+    weigh,
+)
 from detection.objects.features import Features
 from detection.objects.shape import Shape, Trait, traits
 from detection.schema import Event
 
 BUILT = Features(
     peak_z=12.0,
+    outline_before=1.0,
+    outline_after=4.0,
     structure_before=1.0,
     structure_after=4.0,
-    risen_share=0.7,
-    fallen_share=0.0,
     brightness_change=0.2,
     greenness_after=0.1,
     greenness_change=0.0,
+    greenness_most=0.15,
     has_near_infrared=True,
     persistence=0.95,
     season_persistence=0.9,
@@ -30,13 +42,17 @@ BUILT = Features(
     looks_after=8,
     backed_share=0.9,
     edge_share=0.0,
+    rectangularity=0.7,
     elongation=1.5,
     isolation=0.8,
     area_m2=90_000.0,
 )
 PARAMS = EventParams()
-FALLEN = {"structure_before": 4.0, "structure_after": 1.0, "risen_share": 0.0, "fallen_share": 0.7}
-AMONG_ROOFS = {"structure_before": 4.0, "structure_after": 4.4}
+FALLEN = {"outline_before": 6.0, "outline_after": 2.0, "structure_before": 5.0, "structure_after": 1.5}
+OTHER_ROOFS = {"outline_before": 4.0, "outline_after": 4.2, "structure_before": 4.0, "structure_after": 4.4}
+PAIR = {"backed_share": 0.0, "looks_before": 1, "looks_after": 1}
+ONCE_GREEN = {"greenness_change": -0.5, "outline_after": 1.6, "structure_after": 1.2}
+NO_INFRARED = {"has_near_infrared": False, "greenness_most": None}
 
 
 def sureness(features: Features, event: Event = Event.CONSTRUCTION) -> float:
@@ -46,64 +62,68 @@ def sureness(features: Features, event: Event = Event.CONSTRUCTION) -> float:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        pytest.param({}, Event.CONSTRUCTION, id="structure-rises"),
-        pytest.param(FALLEN, Event.DEMOLITION, id="structure-falls"),
+        pytest.param({}, Event.CONSTRUCTION, id="a-sharp-outline-where-there-was-none"),
+        pytest.param(FALLEN, Event.DEMOLITION, id="a-sharp-outline-is-gone"),
         pytest.param(FALLEN | {"backed_share": 0.0}, Event.SURFACE_CHANGE, id="seen-standing-on-an-odd-look-only"),
+        pytest.param(FALLEN | PAIR, Event.DEMOLITION, id="a-pair-can-be-asked-less"),
+        pytest.param(OTHER_ROOFS, Event.SURFACE_CHANGE, id="other-roofs"),
         pytest.param(
-            FALLEN | {"backed_share": 0.0, "looks_before": 1, "looks_after": 1},
-            Event.DEMOLITION,
-            id="a-pair-can-be-asked-less",
-        ),
-        pytest.param(AMONG_ROOFS | {"risen_share": 0.0}, Event.SURFACE_CHANGE, id="other-roofs"),
-        pytest.param(AMONG_ROOFS | {"risen_share": 0.2}, Event.CONSTRUCTION, id="a-hall-among-halls"),
-        pytest.param(
-            AMONG_ROOFS | {"risen_share": 0.2, "fallen_share": 0.1}, Event.SURFACE_CHANGE, id="as-much-gone-as-built"
-        ),
-        pytest.param(
-            {"structure_before": 4.4, "structure_after": 3.9, "risen_share": 0.02, "fallen_share": 0.3},
-            Event.DEMOLITION,
-            id="a-hall-gone-among-halls",
+            {"outline_after": 3.0, "structure_after": 0.7}, Event.CONSTRUCTION, id="a-large-even-roof-is-smooth-inside"
         ),
         pytest.param({"elongation": 20.0, "area_m2": 20_000.0}, Event.SURFACE_CHANGE, id="a-road"),
         pytest.param({"elongation": 20.0, "area_m2": 200_000.0}, Event.CONSTRUCTION, id="long-but-wide"),
-        pytest.param({"structure_after": 1.9}, Event.SURFACE_CHANGE, id="too-smooth-for-buildings"),
+        pytest.param({"outline_after": 1.2, "structure_after": 1.2}, Event.SURFACE_CHANGE, id="no-edges"),
         pytest.param(
-            {"structure_before": 0.65, "structure_after": 1.55}, Event.CONSTRUCTION, id="on-very-smooth-ground"
+            {"outline_before": 1.3, "outline_after": 0.5, "structure_before": 1.2, "structure_after": 0.4},
+            Event.SURFACE_CHANGE,
+            id="nothing-stood-there",
         ),
-        pytest.param({"structure_before": 0.5, "structure_after": 1.4}, Event.SURFACE_CHANGE, id="still-smooth"),
-        pytest.param({"structure_after": 2.0}, Event.CONSTRUCTION, id="just-rough-enough"),
+        pytest.param({"outline_before": 0.0, "structure_before": 0.0}, Event.CONSTRUCTION, id="from-even-ground"),
+        pytest.param(ONCE_GREEN, Event.CONSTRUCTION, id="vegetation-gave-way-for-good"),
+        pytest.param(ONCE_GREEN | {"greenness_most": 0.7}, Event.SURFACE_CHANGE, id="a-field-is-green-again"),
         pytest.param(
-            FALLEN | {"structure_before": 1.9, "structure_after": 0.5}, Event.SURFACE_CHANGE, id="nothing-stood-there"
+            {"outline_after": 2.5, "greenness_most": 0.8}, Event.SURFACE_CHANGE, id="felled-woods-green-in-summer"
         ),
-        pytest.param({"structure_before": 2.9, "risen_share": 0.0}, Event.SURFACE_CHANGE, id="too-small-a-rise"),
-        pytest.param({"structure_before": 0.0}, Event.CONSTRUCTION, id="from-perfectly-even-ground"),
-        pytest.param({"greenness_after": 0.4}, Event.SURFACE_CHANGE, id="green-after"),
-        pytest.param({"greenness_after": 0.39}, Event.CONSTRUCTION, id="not-quite-green"),
+        pytest.param(NO_INFRARED | {"greenness_after": 0.45}, Event.CONSTRUCTION, id="visible-greenness-has-no-level"),
         pytest.param(
-            {"has_near_infrared": False, "greenness_after": 0.45},
+            NO_INFRARED | {"greenness_change": 0.06, "outline_after": 2.5}, Event.SURFACE_CHANGE, id="visibly-greener"
+        ),
+        pytest.param(
+            {"greenness_after": None, "greenness_change": None, "greenness_most": None},
             Event.CONSTRUCTION,
-            id="visible-greenness-has-no-level",
+            id="greenness-unknown",
         ),
         pytest.param(
-            {"has_near_infrared": False, "greenness_change": 0.03}, Event.SURFACE_CHANGE, id="visibly-greener"
+            {"outline_after": 2.0, "structure_after": 2.0, "edge_share": 0.3},
+            Event.SURFACE_CHANGE,
+            id="half-of-it-at-the-edge-of-what-was-seen",
         ),
-        pytest.param({"greenness_after": None, "greenness_change": None}, Event.CONSTRUCTION, id="greenness-unknown"),
     ],
 )
 def test_the_event_is_named_by_its_features(changes: dict[str, object], expected: Event) -> None:
     assert name_event(replace(BUILT, **changes), PARAMS) is expected  # type: ignore[arg-type]  # fields by name
 
 
-def test_building_and_demolishing_are_mirror_images() -> None:
-    turned = replace(
-        BUILT,
-        structure_before=BUILT.structure_after,
-        structure_after=BUILT.structure_before,
-        risen_share=BUILT.fallen_share,
-        fallen_share=BUILT.risen_share,
-    )
-    assert name_event(turned, PARAMS) is Event.DEMOLITION
-    assert sureness(turned, Event.DEMOLITION) == pytest.approx(sureness(BUILT), abs=1e-4)
+@given(before=st.floats(0.01, 50), after=st.floats(0.01, 50), green=st.floats(-1, 1), lasting=st.floats(0, 1))
+def test_what_speaks_for_a_name_is_a_sum_of_bounded_terms(
+    before: float, after: float, green: float, lasting: float
+) -> None:
+    features = replace(BUILT, outline_before=before, outline_after=after, greenness_most=green, persistence=lasting)
+    for event in (Event.CONSTRUCTION, Event.DEMOLITION):
+        terms = speaks_for(features, event)
+        assert [term.name for term in terms] == list(NAMING[event])
+        assert all(0 <= term.value <= 1 for term in terms)
+        assert log_odds(terms) == pytest.approx(sum(term.value * term.weight for term in terms), abs=1e-2)
+
+
+def test_a_sharper_outline_speaks_for_building_and_against_demolition() -> None:
+    outlines = [replace(BUILT, outline_after=after) for after in (0.5, 1.0, 2.0, 4.0)]
+    built = [log_odds(speaks_for(features, Event.CONSTRUCTION)) for features in outlines]
+    gone = [log_odds(speaks_for(features, Event.DEMOLITION)) for features in outlines]
+    assert built == sorted(built)
+    assert built[0] < built[-1]
+    assert gone == sorted(gone, reverse=True)
+    assert gone[0] > gone[-1]
 
 
 @given(peak=st.floats(0, 100), area=st.floats(1, 1e7), before=st.integers(0, 50), after=st.integers(0, 50))
@@ -125,7 +145,7 @@ def test_the_sum_of_the_contributions_is_the_log_odds(peak: float, area: float, 
         ("looks_after", 1, 6),
         ("looks_before", 1, 6),
         ("area_m2", 2_000.0, 50_000.0),
-        ("structure_after", 2.0, 4.0),
+        ("outline_after", 1.5, 4.0),
     ],
 )
 def test_more_of_the_evidence_makes_surer(name: str, low: float, high: float) -> None:
@@ -139,9 +159,9 @@ def test_an_object_at_the_edge_is_less_sure() -> None:
     assert sureness(replace(BUILT, edge_share=0.5)) < sureness(BUILT)
 
 
-def test_structure_says_nothing_about_a_change_of_the_surface() -> None:
+def test_the_name_says_nothing_about_a_change_of_the_surface() -> None:
     by_name = {term.name: term for term in weigh(BUILT, Event.SURFACE_CHANGE)}
-    assert by_name["structure"].contribution == 0
+    assert by_name["name"].contribution == 0
 
 
 def test_half_and_half_is_a_half() -> None:

@@ -109,19 +109,6 @@ def test_pixels_do_not_mind_their_neighbours(pixels: int) -> None:
         )
 
 
-def test_only_dates_before_the_limit_of_each_pixel_count() -> None:
-    values = np.random.default_rng(8).normal(0.2, 0.1, (12, 1, 1, 2)).astype(np.float32)
-    weight = np.ones((12, 1, 2), dtype=np.float32)
-    columns = design(days(12), PARAMS)
-    limited = fit_cuts(values, weight, columns, [3, 7], PARAMS, until=np.array([[6, 12]]))
-    short = fit_cuts(values[:6], weight[:6], columns[:6], [3], PARAMS)
-    np.testing.assert_allclose(limited.strength[0, 0, 0], short.strength[0, 0, 0], rtol=1e-5)
-    assert np.isnan(limited.strength[1, 0, 0])
-    np.testing.assert_allclose(
-        limited.strength[:, 0, 1], fit_cuts(values, weight, columns, [3, 7], PARAMS).strength[:, 0, 1], rtol=1e-6
-    )
-
-
 def test_least_looks_on_both_sides_are_asked_for() -> None:
     values = np.ones((6, 1, 1, 1), dtype=np.float32)
     weight = np.array([1, 0, 1, 1, 0, 1], dtype=np.float32).reshape(6, 1, 1)

@@ -54,7 +54,6 @@ def clear_share(steps: Steps) -> float:
 def test_the_onset_is_the_date_of_the_step(dates: int, onset: int) -> None:
     steps = steps_of(series(onset, dates=dates))
     assert (steps.onset[INSIDE] == onset).all()
-    assert (steps.first_step[INSIDE] == onset).all()
     assert (steps.score_z[INSIDE] > 5).all()
     assert float(steps.persistence[INSIDE].mean()) > 0.97
 
@@ -142,7 +141,6 @@ def test_a_pixel_seen_only_on_one_side_or_never_has_no_step() -> None:
         assert np.isnan(steps.score_z[never]).all()
         assert np.isnan(steps.persistence[never]).all()
         assert (steps.onset[never] == -1).all()
-        assert (steps.first_step[never] == -1).all()
     assert not (steps.onset[:10] >= 4).any()
     assert np.isfinite(steps.score_z[12:50]).all()
 
@@ -154,20 +152,6 @@ def test_dates_without_a_look_are_no_onset() -> None:
     assert (steps.onset[INSIDE] == 7).all()
 
 
-def test_grading_is_found_before_building() -> None:
-    values = series(10, dates=16)
-    values[5:, :, *BLOCK] += np.float32(0.06)
-    steps = steps_of(values, patch_px=5)
-    assert (steps.first_step[INSIDE] == 5).all()
-    assert (steps.onset[INSIDE] == 10).all()
-
-
-def test_the_first_step_never_comes_after_the_clearest() -> None:
-    steps = steps_of(series(6, dates=12, rise=0.05, seed=3))
-    assert (steps.first_step <= steps.onset).all()
-    assert ((steps.first_step > 0) == (steps.onset > 0)).all()
-
-
 def test_the_order_of_the_bands_changes_nothing() -> None:
     values = series(5, dates=12)
     values[5:, 0, *BLOCK] += np.float32(0.1)
@@ -177,11 +161,11 @@ def test_the_order_of_the_bands_changes_nothing() -> None:
     np.testing.assert_allclose(one.after, other.after[::-1], rtol=1e-5)
 
 
-def test_the_light_of_each_date_changes_nothing() -> None:
+def test_the_haze_of_each_date_changes_nothing() -> None:
     values = series(5, dates=12)
-    light = np.random.default_rng(4).uniform(0.8, 1.25, (12, 1, 1, 1)).astype(np.float32)
+    haze = np.random.default_rng(4).uniform(-0.05, 0.1, (12, 1, 1, 1)).astype(np.float32)
     plain, lit = (
-        steps_of(normalise(given, reference_image(given), context_px=41)) for given in (values, values * light)
+        steps_of(normalise(given, reference_image(given), context_px=41)) for given in (values, values + haze)
     )
     np.testing.assert_array_equal(plain.onset[INSIDE], lit.onset[INSIDE])
     np.testing.assert_allclose(lit.score_z[INSIDE], plain.score_z[INSIDE], rtol=0.25)

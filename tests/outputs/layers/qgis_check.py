@@ -24,7 +24,7 @@ from qgis.core import (  # type: ignore[import-not-found]  # only the system's i
 from qgis.PyQt.QtCore import QSize  # type: ignore[import-not-found]
 from qgis.PyQt.QtGui import QColor  # type: ignore[import-not-found]
 
-LAYERS = ("facilities", "facility_outlines", "detections", "areas", "coverage")
+LAYERS = ("facilities", "facility_outlines", "perimeters", "detections", "areas", "coverage")
 
 
 def describe(layer: QgsVectorLayer) -> dict[str, Any]:

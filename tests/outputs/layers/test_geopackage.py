@@ -14,7 +14,7 @@ import pytest
 from shapely.geometry import Point, box
 
 from aoi.facilities import FacilityKind
-from detection.schema import DETECTION_COLUMNS, Event, Outcome, Status, as_coverage, as_detections
+from detection.schema import DETECTION_COLUMNS, Event, Outcome, Status, as_coverage, as_detections, as_perimeters
 from geo.errors import OutputError
 from outputs.layers.geopackage import AREA_COLUMNS, LAYERS, write_geopackage
 from outputs.layers.styles import style_of
@@ -22,9 +22,14 @@ from outputs.layers.styles import style_of
 
 @pytest.fixture
 def layers(
-    detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame
+    detections: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    areas: gpd.GeoDataFrame,
+    facilities: gpd.GeoDataFrame,
+    perimeters: gpd.GeoDataFrame,
 ) -> Mapping[str, gpd.GeoDataFrame]:
-    return {"detections": detections, "coverage": coverage, "areas": areas, "facilities": facilities}
+    tables = {"detections": detections, "coverage": coverage, "areas": areas, "facilities": facilities}
+    return {**tables, "perimeters": perimeters}
 
 
 @pytest.fixture
@@ -53,6 +58,16 @@ def test_coverage_reads_back_as_it_was(package: Path, coverage: gpd.GeoDataFrame
     pd.testing.assert_frame_equal(
         pd.DataFrame(back.drop(columns="geometry")), pd.DataFrame(coverage.drop(columns="geometry"))
     )
+
+
+def test_perimeters_read_back_as_they_were_those_without_a_line_too(
+    package: Path, perimeters: gpd.GeoDataFrame
+) -> None:
+    back = as_perimeters(gpd.read_file(package, layer="perimeters"))
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(back.drop(columns="geometry")), pd.DataFrame(perimeters.drop(columns="geometry"))
+    )
+    assert back.geometry.isna().tolist() == perimeters.geometry.isna().tolist()
 
 
 @pytest.mark.parametrize("name", list(LAYERS))

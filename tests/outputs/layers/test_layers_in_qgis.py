@@ -28,18 +28,19 @@ def _why_no_qgis() -> str:
 
 
 @pytest.fixture
-def report(
+def report(  # noqa: PLR0913, PLR0917 - one fixture a layer
     tmp_path: Path,
     detections: gpd.GeoDataFrame,
     coverage: gpd.GeoDataFrame,
     areas: gpd.GeoDataFrame,
     facilities: gpd.GeoDataFrame,
+    perimeters: gpd.GeoDataFrame,
 ) -> Mapping[str, Any]:
     if _why_no_qgis():
         pytest.skip(f"no QGIS: {_why_no_qgis()}")
     path = tmp_path / "run.gpkg"
     tables = {"detections": detections, "coverage": coverage, "areas": areas, "facilities": facilities}
-    write_geopackage(path, tables)
+    write_geopackage(path, {**tables, "perimeters": perimeters})
     done = subprocess.run(
         [INTERPRETER, str(SCRIPT), str(path), str(tmp_path / "map.png")],
         capture_output=True, text=True, timeout=300, check=True,
@@ -56,7 +57,7 @@ def test_qgis_opens_every_layer_styled_without_a_word_of_complaint(report: Mappi
     assert report["errors"] == []
     assert {name: layer["undrawn"] for name, layer in layers.items()} == dict.fromkeys(LAYERS, 0)
     assert {name: layer["features"] for name, layer in layers.items()} == {
-        "detections": 6, "coverage": 4, "areas": 4, "facilities": 3, "facility_outlines": 1
+        "detections": 6, "coverage": 4, "areas": 4, "facilities": 3, "facility_outlines": 1, "perimeters": 7
     }  # fmt: skip
     assert layers["detections"]["renderer"] == "categorizedSymbol"
     assert layers["detections"]["categories"]["construction/candidate"] == "Construction, candidate"
