@@ -207,6 +207,7 @@ def _looks(job: Job, found: Found, pulls: Mapping[str, AreaPull]) -> Iterator[Lo
             continue
         area_pull.chosen, area_pull.there = need.scenes, need.kept
         area_pull.not_chosen = len(refs) - need.scenes
+        area_pull.parts_left.update(look.ref.scene_id for look in need.looks)
         yield from need.looks
 
 
@@ -223,7 +224,7 @@ def _count(done: Done[Reading, None], pulls: Mapping[str, AreaPull]) -> None:
         logger.warning("%s: %s", done.task.spent_on, done.error)
     for look in done.task.looks:
         if done.error is None:
-            pulls[look.area_id].fetched += 1
+            pulls[look.area_id].take_part(look.ref.scene_id)
         else:
             pulls[look.area_id].failed[look.ref.scene_id] = str(done.error)
 

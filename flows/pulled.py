@@ -1,5 +1,6 @@
 """What came of pulling imagery, and how it is said."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,13 @@ class AreaPull:
     fetched: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     """Scene id, or nothing for the search, to what went wrong."""
+    parts_left: Counter[str] = field(default_factory=Counter)
+    """Scene id to how many parts of it are still to come: a large area is asked for block by block."""
+
+    def take_part(self, scene_id: str) -> None:
+        """Take down that a part of a scene came; with its last part the scene is there."""
+        self.parts_left[scene_id] -= 1
+        self.fetched += self.parts_left[scene_id] == 0 and scene_id not in self.failed
 
     @property
     def left(self) -> int:

@@ -214,7 +214,9 @@ def test_areas_too_large_for_the_memory_together_are_fetched_one_by_one(site: "S
     look = Look(area_id="a", ref=ref, grid=grid, bands=("B02", "B03", "B04", "B08", "B11", "B12"))
     assert memory_mb(Reading(looks=(look,), grid=grid)) == pytest.approx(14 * 16 * 8)
     site.configure(grid={"pixel_m": 0.8}, limits={"memory_mb": 100})  # each of 875 x 875 pixels and 4 bands: 64 MB
-    assert pull_workspace(site.root, Span()).exit_code == 0
+    report = pull_workspace(site.root, Span())
+    assert report.exit_code == 0
+    assert totals(report)["fetched"] == 14, "scenes are counted, not the blocks in which they are asked for"
     assert service.most_under_way == 1
 
 
