@@ -68,6 +68,7 @@ def _detection_row(
         season_persistence=features.season_persistence,
         backed_share=features.backed_share,
         looks=days[growth.onset :],
+        has_near_infrared=features.has_near_infrared,
     )
     status, confirmed_on = stage(standing, params.lifecycle)
     is_built = event in BUILT_EVENTS

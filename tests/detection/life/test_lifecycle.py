@@ -27,6 +27,10 @@ SURE = Standing(
         pytest.param({}, LOOKS[2], id="sure"),
         pytest.param({"event": Event.EXPANSION}, LOOKS[2], id="expansion"),
         pytest.param({"event": Event.DEMOLITION}, LOOKS[2], id="demolition"),
+        pytest.param(
+            {"event": Event.DEMOLITION, "has_near_infrared": False}, None, id="demolition-in-visible-light-alone"
+        ),
+        pytest.param({"has_near_infrared": False}, LOOKS[2], id="construction-in-visible-light"),
         pytest.param({"event": Event.SURFACE_CHANGE}, None, id="surface-is-never-confirmed"),
         pytest.param({"confidence": 0.6}, LOOKS[2], id="just-sure-enough"),
         pytest.param({"confidence": 0.59}, None, id="not-sure"),
