@@ -8,13 +8,27 @@ from itertools import islice, product
 
 from opencc import OpenCC
 from pypinyin import Style, pinyin
-from umsc import UgMultiScriptConverter  # type: ignore[import-untyped]  # it ships no types
 
 _HANZI = re.compile(r"[\u3400-\u9fff]")
 _ARABIC = re.compile(r"[\u0600-\u06ff\ufb50-\ufdff\ufe70-\ufeff]")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _UMLAUT = re.compile(r"([ln])v(?![aeiou])")
 _APOSTROPHES = dict.fromkeys(map(ord, "'`\u2018\u2019\u02bc\u02bb\u00b4"))
+_UYGHUR = str.maketrans(
+    {
+        **dict(zip("اەبپتجدرزسغفقكگلمنھوۇۆۈۋېىي،؛؟", "aebptjdrzsgfqkglmnhouöüwéiy,;?", strict=True)),
+        "غ": "gh",
+        "چ": "ch",
+        "خ": "x",
+        "ژ": "zh",
+        "ش": "sh",
+        "ڭ": "ng",
+        "ئ": "",
+    }
+)
+"""The Uyghur Latin alphabet of 2008 (Uyghur Latin Yëziqi), letter by letter. A hamza only carries a vowel."""
+_HAMZA_INSIDE = re.compile(r"(?<=\w)ئ")
+"""… but inside a word it parts two syllables."""
 READINGS_LIMIT = 8
 """So many romanisations of one word of Hanzi are kept: each character may be read in several ways."""
 
@@ -41,11 +55,6 @@ def _to_simplified() -> OpenCC:
     return OpenCC("t2s")
 
 
-@cache
-def _to_latin() -> UgMultiScriptConverter:
-    return UgMultiScriptConverter("UAS", "ULS")
-
-
 def simplify(text: str) -> str:
     """Return the text in full composition (NFKC), its Hanzi in the simplified form."""
     composed = unicodedata.normalize("NFKC", text)
@@ -54,7 +63,7 @@ def simplify(text: str) -> str:
 
 def romanise_uyghur(text: str) -> str:
     """Return Uyghur written in Arabic letters in the Uyghur Latin alphabet."""
-    return str(_to_latin()(text))
+    return _HAMZA_INSIDE.sub("'", text).translate(_UYGHUR)
 
 
 def plain(text: str) -> str:

@@ -8,7 +8,7 @@ from outputs.matching.numbers import hanzi_number, latin_number
 from outputs.matching.parts import Corps, UnitKind, finest
 from outputs.matching.places import PlaceList, code_path, path_of
 from outputs.matching.registration import admin_code, check_digit, is_credit_code
-from outputs.matching.text import simplify, skeleton, sounds, squash, syllables
+from outputs.matching.text import romanise_uyghur, simplify, skeleton, sounds, squash, syllables
 
 
 def place(place_id: str, level: Level, *names: str) -> Place:
@@ -161,3 +161,18 @@ def test_paths_run_from_the_country_down() -> None:
     assert path_of(place("659001", Level.COUNTY, "x")) == "cn/65/659001"
     assert code_path("653100") == "cn/65/6531"
     assert finest((("cn/65", "cn/14/1408/140825"), ("cn/65/6531",))) == ("cn/65/6531",)
+
+
+@pytest.mark.parametrize(
+    ("uyghur", "latin"),
+    [
+        ("قەشقەر شەھىرى", "qeshqer shehiri"),
+        ("ئۈرۈمچى", "ürümchi"),
+        ("شىنجاڭ ئۇيغۇر", "shinjang uyghur"),
+        ("سانئەت", "san'et"),
+        ("غۇلجا ناھىيىسى", "ghulja nahiyisi"),
+        ("ژۇرنال", "zhurnal"),
+    ],
+)
+def test_uyghur_letters_are_written_in_the_uyghur_latin_alphabet(uyghur: str, latin: str) -> None:
+    assert romanise_uyghur(uyghur) == latin
