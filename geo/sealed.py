@@ -21,6 +21,8 @@ from geo.errors import StateError
 _HEADER = "header"
 
 Arrays = Mapping[str, NDArray[Any]]
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, ZlibError)
+"""In which ways a cut or changed archive fails inside zipfile, zlib and numpy; it means the same each time."""
 
 
 def write_sealed(path: Path, arrays: Arrays, header: Mapping[str, Any]) -> None:
@@ -56,8 +58,7 @@ def read_sealed(path: Path, expected: Mapping[str, Any]) -> tuple[dict[str, NDAr
         facts, checksum = dict(document["facts"]), document["sha256"]
     except FileNotFoundError as error:
         raise StateError(f"{path}: no such file") from error
-    # a cut or changed archive fails in any of these ways inside zipfile, zlib and numpy, and means the same each time
-    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, ZlibError) as error:
+    except _DAMAGE as error:
         raise StateError(f"{path}: damaged: {str(error).strip() or type(error).__name__}") from error
     _check_facts(path, facts, expected)
     if checksum != _checksum(arrays, facts):
@@ -77,7 +78,7 @@ def read_facts(path: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
             facts: dict[str, Any] = dict(json.loads(str(archive[_HEADER]))["facts"])
     except FileNotFoundError as error:
         raise StateError(f"{path}: no such file") from error
-    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile, ZlibError) as error:
+    except _DAMAGE as error:
         raise StateError(f"{path}: damaged: {str(error).strip() or type(error).__name__}") from error
     _check_facts(path, facts, expected)
     return facts
