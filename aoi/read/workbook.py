@@ -15,7 +15,6 @@ from typing import Any
 
 import openpyxl
 from defusedxml import DefusedXmlException
-from openpyxl.utils import get_column_letter
 from openpyxl.utils.cell import range_boundaries
 
 from aoi.read.archives import BROKEN_ARCHIVE, check_archive
@@ -246,8 +245,3 @@ def _notes(name: str, state: str, hints: _Hints) -> tuple[str, ...]:
             "open the file in a spreadsheet program and save it"
         )
     return tuple(notes)
-
-
-def column_name(index: int) -> str:
-    """Return what a spreadsheet calls the column of `index`, from 0."""
-    return str(get_column_letter(index + 1))
