@@ -24,7 +24,7 @@ def plain_text(text: str) -> str:
 def given_id(text: str, *, what: str) -> str:
     """Return `text` itself where it can be an id, else one made from it that no other text shares."""
     plain = text.strip()
-    is_usable = re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", plain) is not None
+    is_usable = re.fullmatch(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", plain) is not None
     return plain if is_usable else slug(plain, what=what)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel import Locale
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aoi.read.countries import country_code
@@ -262,6 +262,7 @@ def test_ids_are_kept_where_they_can_be_and_made_where_they_cannot() -> None:
     assert len(given_id("x" * 500, what="supplier")) <= 64
 
 
+@example("-")  # an id of signs alone is none
 @given(st.text(min_size=1))
 def test_every_text_gives_an_id_that_is_allowed(text: str) -> None:
     for one in (given_id(text, what="x"), slug(text, what="x"), content_id("x", [text])):
