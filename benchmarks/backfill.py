@@ -28,8 +28,8 @@ import numpy as np
 from shapely.geometry import box, mapping
 
 from aoi.areas import Area
-from flows.config import CONFIG_NAME, load_config
-from flows.looks import area_grid
+from flows.reading.looks import area_grid
+from flows.settings.config import CONFIG_NAME, load_config
 from geo.cache import ImageStore
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.grid import Grid

@@ -27,6 +27,7 @@ from benchmarks.trials import table
 from benchmarks.walls import REAL, SIMULATED, drawn_roughly, ground_of, ring_on, wall_of, with_walls
 from detection.desecuritisation.assess import MOST_ERROR_M, ring_of
 from detection.perimeter import ArcState, Perimeter, PerimeterParams, watch_perimeter
+from detection.perimeter.result import LOSSES
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.scene import Stack
 
@@ -128,7 +129,7 @@ def chance(
         "loss_p": [one.loss_p for one in found],
         "gain_p": [one.gain_p for one in found],
         "change_p": [arc.change_p for arc in arcs],
-        "false": sum(arc.state in {ArcState.GONE, ArcState.WEAKENED, ArcState.APPEARED} for arc in arcs),
+        "false": sum(arc.state in LOSSES for arc in arcs),
         "present": sum(arc.state is ArcState.PRESENT for arc in arcs),
         "arcs": len(arcs),
     }

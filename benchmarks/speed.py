@@ -36,7 +36,7 @@ from detection.blocks import Maps, Room
 from detection.changes import map_changes
 from detection.detect import find_changes
 from detection.params import DetectParams
-from flows.blocks import check_blocks, read_area, reading_blocks, room_for
+from flows.reading.blocks import check_blocks, read_area, reading_blocks, room_for
 from geo.grid import Grid
 from geo.scene import Quantity, Stack
 from geo.sources.folder import FolderSource

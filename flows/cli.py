@@ -7,7 +7,7 @@ import typer
 
 from flows.commands import export, flow, imagery, store, suppliers
 from flows.commands.common import Areas, Folder, Force, Json, OverBudget, Quiet, folder_of, speaking
-from flows.environment import clean_gis_environment
+from flows.settings.environment import clean_gis_environment
 from flows.show import EXIT_CODES, Show
 
 app = typer.Typer(
@@ -50,7 +50,7 @@ def init(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Make a workspace: settings that explain themselves, and a sample watch list."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.initial import hints, make_workspace  # noqa: PLC0415
+        from flows.settings.initial import hints, make_workspace  # noqa: PLC0415
 
         made = make_workspace(folder, source=source, imagery=imagery)
         show.document({"workspace": str(made.root), "files": [str(path) for path in made.files]})
@@ -71,8 +71,8 @@ def run(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Watch every area once, and publish what is new."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.report import show_report  # noqa: PLC0415
-        from flows.run import run_workspace  # noqa: PLC0415
+        from flows.runs.report import show_report  # noqa: PLC0415
+        from flows.runs.run import run_workspace  # noqa: PLC0415
 
         with show.progress("watching") as bar:
             report = run_workspace(
@@ -94,7 +94,7 @@ def plan(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Say what a run would read and cost; pull nothing. Ends with 1 if the month's budget would not suffice."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.cost import plan_workspace, show_plan  # noqa: PLC0415
+        from flows.pull.cost import plan_workspace, show_plan  # noqa: PLC0415
 
         planned = plan_workspace(folder_of(context, workspace), area_ids=area or (), force=force)
         raise typer.Exit(show_plan(planned, show))
@@ -114,7 +114,7 @@ def review(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Take down what a person decided about a detection; the next run shows it, and no later one forgets it."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.reviews import review_detection, verdict_of  # noqa: PLC0415
+        from flows.area.reviews import review_detection, verdict_of  # noqa: PLC0415
 
         root = folder_of(context, workspace)
         area_id = review_detection(root, detection, verdict_of(verdict), reviewer=reviewer, note=note)
@@ -149,8 +149,8 @@ def doctor(
 def config(context: typer.Context, *, as_json: Json = False) -> None:
     """Print the default settings, each with its explanation."""
     with speaking(context, as_json=as_json) as show:
-        from flows.config import Config  # noqa: PLC0415
-        from flows.template import default_toml  # noqa: PLC0415
+        from flows.settings.config import Config  # noqa: PLC0415
+        from flows.settings.template import default_toml  # noqa: PLC0415
 
         show.document(Config().model_dump(mode="json"))
         show.say(default_toml().rstrip())
@@ -215,7 +215,7 @@ def demo(
 def version(context: typer.Context, *, as_json: Json = False) -> None:
     """Print the version."""
     with speaking(context, as_json=as_json) as show:
-        from flows.version import sitewatch_version  # noqa: PLC0415
+        from flows.settings.version import sitewatch_version  # noqa: PLC0415
 
         show.document({"version": sitewatch_version()})
         show.say(f"sitewatch {sitewatch_version()}")

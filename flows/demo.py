@@ -6,12 +6,12 @@ from pathlib import Path
 
 from detection.evaluation.evaluate import Agreement, match_truth
 from detection.schema import Event
-from flows.config import CONFIG_NAME, SimulatedSettings
-from flows.initial import make_workspace
-from flows.pipeline import Job
-from flows.publish import current_products, merged
-from flows.report import show_lines
-from flows.run import run_workspace
+from flows.area.pipeline import Job
+from flows.runs.publish import current_products, merged
+from flows.runs.report import show_lines
+from flows.runs.run import run_workspace
+from flows.settings.config import CONFIG_NAME, SimulatedSettings
+from flows.settings.initial import make_workspace
 from flows.show import Show, show_table
 from geo.errors import ConfigError
 from geo.sources.simulated import scenario

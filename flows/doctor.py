@@ -9,19 +9,19 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from flows.config import (
+from flows.area.pipeline import Job
+from flows.pull.needs import foresee
+from flows.reading.looks import find_scenes
+from flows.reading.sources import imagery_folder, is_kept, sentinelhub_source, stac_source
+from flows.settings.config import (
     CONFIG_NAME,
     FolderSettings,
     SentinelHubSettings,
     SimulatedSettings,
     StacSettings,
 )
-from flows.looks import find_scenes
-from flows.needs import foresee
-from flows.pipeline import Job
+from flows.settings.workspace import Workspace
 from flows.show import Show, plural, show_table
-from flows.sources import imagery_folder, is_kept, sentinelhub_source, stac_source
-from flows.workspace import Workspace
 from geo.errors import ConfigError, SitewatchError
 from geo.sources.sentinelhub import ID_NAME, SECRET_NAME
 

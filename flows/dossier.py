@@ -13,14 +13,14 @@ from shapely.geometry.base import BaseGeometry
 
 from aoi.areas import Area
 from aoi.facilities import Facility
-from flows.looks import area_grid, common_bands, find_scenes
-from flows.needs import is_kept
-from flows.pictures import MARGIN_M, credit_lines
-from flows.pipeline import Job
-from flows.product import Product, find_product
+from flows.area.pictures import MARGIN_M, credit_lines
+from flows.area.pipeline import Job
+from flows.area.product import Product, find_product
+from flows.pull.needs import is_kept
+from flows.reading.looks import area_grid, common_bands, find_scenes
+from flows.reading.sources import is_local
+from flows.settings.version import sitewatch_version
 from flows.show import Show
-from flows.sources import is_local
-from flows.version import sitewatch_version
 from geo.coregister import moved
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.errors import ConfigError, GridMismatchError, SourceError

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from flows.pictures import credit_line
-from flows.pipeline import Job
-from flows.product import Product
-from flows.publish import current_products, merged
+from flows.area.pictures import credit_line
+from flows.area.pipeline import Job
+from flows.area.product import Product
+from flows.runs.publish import current_products, merged
 from flows.show import Show, plural
 from geo.errors import ConfigError
 from outputs.layers.handover import write_handover

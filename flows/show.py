@@ -5,13 +5,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 EXIT_CODES = """\
 Exit codes: 0 all areas are done (areas without imagery among others are listed, and no failure);
 1 some areas failed or had problems such as an unreadable file, or no area has imagery: the rest is done;
 2 wrong usage, settings, watch list or imagery source: nothing was run;
 3 nothing could be written, or another run is at work in the workspace; 130 stopped by the user."""
+
+
+class Listener(Protocol):
+    """Somebody who wants to know how far a run is."""
+
+    def start(self, total: int) -> None:
+        """Take note of how many areas there are."""
+
+    def step(self, label: str) -> None:
+        """Take note of one area done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

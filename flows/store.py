@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.config import StoreSettings
+from flows.settings.config import StoreSettings
+from flows.settings.workspace import Workspace
 from flows.show import Show, plural
-from flows.workspace import Workspace
 from geo.errors import StateError
 from outputs.store import Recorded, Store, record_run
 from outputs.store.database import newest_version

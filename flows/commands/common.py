@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.environment import clean_gis_environment
+from flows.settings.environment import clean_gis_environment
 from flows.show import Show
 
 STOPPED = 130

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import Areas, Folder, Force, Json, OverBudget, Quiet, folder_of, speaking
-from flows.environment import prepare_prefect_console
+from flows.settings.environment import prepare_prefect_console
 from flows.show import EXIT_CODES
 
 app = typer.Typer(help="The same under Prefect.", no_args_is_help=True, rich_markup_mode=None)
@@ -26,8 +26,8 @@ def flow_run(  # noqa: PLR0913  # each argument is an option of the command
     """Do what `sitewatch run` does as a Prefect flow, on your Prefect server or a temporary one."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
         prepare_prefect_console()
-        from flows.monitor import run_flow  # noqa: PLC0415
-        from flows.report import show_report  # noqa: PLC0415
+        from flows.runs.report import show_report  # noqa: PLC0415
+        from flows.schedule.flow import run_flow  # noqa: PLC0415
 
         root = folder_of(context, workspace)
         report = run_flow(root, area_ids=area or (), force=force, over_budget=over_budget)
@@ -46,7 +46,7 @@ def flow_serve(
 ) -> None:
     """Let your Prefect server run the workspace by a schedule, as long as this command runs."""
     with speaking(context, quiet=quiet):
-        from flows.monitor import serve_flow  # noqa: PLC0415
+        from flows.schedule.flow import serve_flow  # noqa: PLC0415
 
         hours = timedelta(hours=every) if every else None
         serve_flow(folder_of(context, workspace), cron=cron, every=hours)

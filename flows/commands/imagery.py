@@ -27,8 +27,8 @@ def imagery_pull(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Fetch the scenes that runs will read, the newest first. May be stopped at any time: the next pull goes on."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.imagery import Span, pull_workspace  # noqa: PLC0415
-        from flows.pulled import show_pull  # noqa: PLC0415
+        from flows.pull.kept import Span, pull_workspace  # noqa: PLC0415
+        from flows.pull.pulled import show_pull  # noqa: PLC0415
 
         span = Span(first=since.date() if since else None, last=until.date() if until else None)
         with show.progress("pulling") as bar:
@@ -44,7 +44,7 @@ def imagery_list(
 ) -> None:
     """Say what imagery is kept."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.imagery import list_imagery  # noqa: PLC0415
+        from flows.pull.kept import list_imagery  # noqa: PLC0415
 
         raise typer.Exit(list_imagery(folder_of(context, workspace), show))
 
@@ -55,7 +55,7 @@ def imagery_verify(
 ) -> None:
     """Check that the imagery kept is what was written. Ends with 1 if some is not: it will be fetched again."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.imagery import verify_imagery  # noqa: PLC0415
+        from flows.pull.kept import verify_imagery  # noqa: PLC0415
 
         raise typer.Exit(verify_imagery(folder_of(context, workspace), show))
 
@@ -74,7 +74,7 @@ def imagery_prune(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Say what imagery could go, and with --yes remove it."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.imagery import prune_imagery  # noqa: PLC0415
+        from flows.pull.kept import prune_imagery  # noqa: PLC0415
         from geo.cache import PruneRules  # noqa: PLC0415
 
         max_bytes = None if max_gb is None else int(max_gb * 1e9)

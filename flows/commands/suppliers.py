@@ -43,7 +43,7 @@ def check(  # noqa: PLR0913  # each argument is an option of the command
     with speaking(context, quiet=quiet, as_json=as_json) as show:
         if quarter and not re.fullmatch(r"\d{4}Q[1-4]", quarter):
             raise typer.BadParameter(f"expected a quarter such as 2026Q3; got {quarter}", param_hint="--quarter")
-        from flows.suppliers import CheckFiles, check_suppliers  # noqa: PLC0415
+        from flows.suppliers.check import CheckFiles, check_suppliers  # noqa: PLC0415
 
         files = CheckFiles(
             suppliers=file,
@@ -70,7 +70,7 @@ def columns(
 ) -> None:
     """Say as what each column of a list is read, before anything else is done with it."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.suppliers_tell import show_columns  # noqa: PLC0415
+        from flows.suppliers.tell import show_columns  # noqa: PLC0415
 
         raise typer.Exit(show_columns(file, mapping, show))
 
@@ -85,7 +85,7 @@ def example(
 ) -> None:
     """Write a small invented list with its entities, sites and links, to try everything on."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.suppliers_tell import write_example  # noqa: PLC0415
+        from flows.suppliers.tell import write_example  # noqa: PLC0415
 
         raise typer.Exit(write_example(folder, show))
 
@@ -111,8 +111,8 @@ def match(  # noqa: PLR0913  # each argument is an option of the command
 ) -> None:
     """Say how probably each supplier lies in or near a change that was seen from space."""
     with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.suppliers import CheckFiles  # noqa: PLC0415
-        from flows.suppliers_run import match_run, suppliers_of  # noqa: PLC0415
+        from flows.suppliers.check import CheckFiles  # noqa: PLC0415
+        from flows.suppliers.watched import match_run, suppliers_of  # noqa: PLC0415
 
         root = folder_of(context, workspace)
         files = CheckFiles(

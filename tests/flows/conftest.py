@@ -19,7 +19,7 @@ from shapely.geometry import Polygon, box, mapping
 from detection.detect import Findings, no_imagery
 from detection.params import DetectParams
 from detection.schema import Outcome, detections_frame
-from flows.run import run_workspace
+from flows.runs.run import run_workspace
 from geo.crs import reproject
 from geo.scene import Stack
 
@@ -169,8 +169,8 @@ def plain_detector(
 
 def settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing depend on how detection is tuned, nor on edits of the code during the tests."""
-    monkeypatch.setattr("flows.pipeline.find_changes", plain_detector)
-    for module in ("flows.pipeline", "flows.publish"):
+    monkeypatch.setattr("flows.area.pipeline.find_changes", plain_detector)
+    for module in ("flows.area.pipeline", "flows.runs.publish"):
         monkeypatch.setattr(f"{module}.code_version", lambda: "0.0+test")
 
 

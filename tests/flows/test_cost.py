@@ -14,12 +14,12 @@ from shapely.geometry import Polygon
 from typer.testing import CliRunner
 
 from detection.params import DETECTION_BANDS
+from flows.area.outcome import State
+from flows.area.pipeline import Job
 from flows.cli import app
-from flows.config import BudgetSettings, SentinelHubSettings
-from flows.cost import plan_workspace
-from flows.outcome import State
-from flows.pipeline import Job
-from flows.run import run_workspace
+from flows.pull.cost import plan_workspace
+from flows.runs.run import run_workspace
+from flows.settings.config import BudgetSettings, SentinelHubSettings
 from geo.cache import ImageStore
 from geo.cost import Cost, processing_units
 from geo.errors import ConfigError

@@ -9,9 +9,9 @@ import pyogrio
 from typer.testing import CliRunner
 
 from aoi.read.smart import read_smart
+from flows.area.pipeline import Job
 from flows.cli import app
-from flows.pipeline import Job
-from flows.publish import current_products, merged
+from flows.runs.publish import current_products, merged
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Site

@@ -18,9 +18,9 @@ from detection import tiles as tiles_module
 from detection.blocks import Room
 from detection.detect import Findings, find_changes
 from detection.params import DetectParams
-from flows import blocks
-from flows.blocks import check_blocks, grids_of, need_mb, read_area, reading_blocks, room_for, seen_shares
-from flows.looks import Looks
+from flows.reading import blocks
+from flows.reading.blocks import check_blocks, grids_of, need_mb, read_area, reading_blocks, room_for, seen_shares
+from flows.reading.looks import Looks
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid
 from geo.masks import SCL

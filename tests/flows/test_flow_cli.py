@@ -294,13 +294,13 @@ def test_stopping_is_said_to_keep_what_was_finished(ran: "Site", monkeypatch: py
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.run.watch_or_fail", stopped)
+    monkeypatch.setattr("flows.runs.run.watch_or_fail", stopped)
     code, _, err = call("run", "-w", ran.root)
     assert (code, one_line(err)) == (130, "sitewatch: note: stopped; what was finished is kept")
 
 
 def test_a_second_run_at_the_same_time_says_so_and_ends(ran: "Site") -> None:
-    from flows.workspace import Workspace, locked  # noqa: PLC0415  # after the other imports were measured
+    from flows.settings.workspace import Workspace, locked  # noqa: PLC0415  # after the other imports were measured
 
     with locked(Workspace.open(ran.root)):
         code, _, err = call("run", "-w", ran.root)

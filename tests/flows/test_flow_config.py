@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.config import Config, FolderSettings, GridSettings, LimitSettings, load_config, parse_config
-from flows.template import default_toml
+from flows.settings.config import Config, FolderSettings, GridSettings, LimitSettings, load_config, parse_config
+from flows.settings.template import default_toml
 from geo.errors import ConfigError
 
 

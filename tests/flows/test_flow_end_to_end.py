@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.config import Config, LimitSettings, SimulatedSettings
-from flows.initial import make_workspace, simulated_watch_list
-from flows.run import run_workspace
-from flows.template import default_toml
+from flows.runs.run import run_workspace
+from flows.settings.config import Config, LimitSettings, SimulatedSettings
+from flows.settings.initial import make_workspace, simulated_watch_list
+from flows.settings.template import default_toml
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("real_detector")]
 

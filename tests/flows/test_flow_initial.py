@@ -13,11 +13,11 @@ from shapely.geometry import box
 from typer.testing import CliRunner
 
 from aoi.read.vector import read_areas, read_facilities
+from flows.area.pipeline import Job
 from flows.cli import app
-from flows.config import Config, FolderSettings, SentinelHubSettings, StacSettings, load_config
-from flows.initial import hints, make_workspace
-from flows.pipeline import Job
-from flows.run import run_workspace
+from flows.runs.run import run_workspace
+from flows.settings.config import Config, FolderSettings, SentinelHubSettings, StacSettings, load_config
+from flows.settings.initial import hints, make_workspace
 from geo.crs import reproject
 from geo.errors import ConfigError, OutputError
 from geo.grid import Grid

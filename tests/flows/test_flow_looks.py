@@ -15,8 +15,8 @@ from shapely.geometry.base import BaseGeometry
 from aoi.areas import Area
 from detection.detect import find_changes
 from detection.params import DetectParams
-from flows.config import Config, PeriodSettings
-from flows.looks import COPIES, area_grid, common_bands, find_scenes, read_looks
+from flows.reading.looks import COPIES, area_grid, common_bands, find_scenes, read_looks
+from flows.settings.config import Config, PeriodSettings
 from geo.errors import QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
 from geo.scene import Quantity, Scene, Stack

@@ -15,9 +15,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from flows.environment import PREFECT_DEFAULTS, prepare_prefect_environment
-from flows.outcome import State
-from flows.run import run_workspace
+from flows.area.outcome import State
+from flows.runs.run import run_workspace
+from flows.settings.environment import PREFECT_DEFAULTS, prepare_prefect_environment
 from geo.errors import SourceUnavailableError
 from geo.sources.folder import FolderSource
 
@@ -48,7 +48,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def monitor(prefect_server: None, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401, ARG001  # a module
     """Return the module of the flow, its retries without waiting."""
-    from flows import monitor  # noqa: PLC0415  # imports Prefect
+    from flows.schedule import flow as monitor  # noqa: PLC0415  # imports Prefect
 
     monkeypatch.setattr(monitor, "watch_one", monitor.watch_one.with_options(retry_delay_seconds=0))
     return monitor

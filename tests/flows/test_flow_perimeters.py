@@ -22,11 +22,11 @@ from detection.desecuritisation.verdict import weigh_desecuritisation
 from detection.params import DetectParams
 from detection.perimeter import Arc, ArcState, Perimeter
 from detection.perimeter.ring import outline_ring
+from flows.area.perimeters import facilities_asked
 from flows.cli import app
-from flows.config import Config, SimulatedSettings
-from flows.perimeters import facilities_asked
-from flows.run import run_workspace
-from flows.template import default_toml
+from flows.runs.run import run_workspace
+from flows.settings.config import Config, SimulatedSettings
+from flows.settings.template import default_toml
 from geo.crs import reproject
 from geo.sources.simulated import scenario
 from geo.sources.simulated.scenario import Scenario
@@ -88,7 +88,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
         says["was_asked"] = True
         return answer(facility, stack.days, is_gone=says["is_gone"])
 
-    monkeypatch.setattr("flows.perimeters.assess_facility", assess)
+    monkeypatch.setattr("flows.area.perimeters.assess_facility", assess)
     return says
 
 

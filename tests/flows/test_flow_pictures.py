@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.pictures import credit_line, most_telling
-from flows.run import run_workspace
+from flows.area.pictures import credit_line, most_telling
+from flows.runs.run import run_workspace
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Site

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.plan import Action, Existing, Inputs, Screening, decide, run_id
+from flows.area.plan import Action, Existing, Inputs, Screening, decide, run_id
 
 INPUTS = Inputs(area="a", settings="s", facilities="f", code="c", scenes={"one": "1", "two": "2"})
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from shapely.geometry import mapping
 
-from flows.config import parse_config
-from flows.imagery import Span, pull_workspace
-from flows.pictures import credit_lines
-from flows.pipeline import Job, inputs_of
-from flows.product import find_product
-from flows.radar import radar_workspace
-from flows.run import run_workspace
-from flows.sources import make_source
-from flows.template import default_toml
-from flows.workspace import Workspace
+from flows.area.pictures import credit_lines
+from flows.area.pipeline import Job, inputs_of
+from flows.area.product import find_product
+from flows.pull.kept import Span, pull_workspace
+from flows.reading.radar import radar_workspace
+from flows.reading.sources import make_source
+from flows.runs.run import run_workspace
+from flows.settings.config import parse_config
+from flows.settings.template import default_toml
+from flows.settings.workspace import Workspace
 from geo.errors import ConfigError
 from geo.sources.simulated import SimulatedRadarSource, SimulatedSource, scenario
 

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from detection.detect import Findings
 from detection.params import DetectParams
 from detection.schema import Verdict
+from flows.area.outcome import State
+from flows.area.product import find_product
+from flows.area.reviews import read_reviews
 from flows.cli import app
-from flows.outcome import State
-from flows.product import find_product
-from flows.reviews import read_reviews
-from flows.run import run_workspace
-from flows.workspace import Workspace
+from flows.runs.run import run_workspace
+from flows.settings.workspace import Workspace
 from geo.errors import ConfigError
 from geo.scene import Stack
 from tests.flows.conftest import plain_detector
@@ -78,7 +78,7 @@ def test_what_no_run_finds_any_more_is_dropped_with_its_cause(ran: "Site", monke
         found = plain_detector(stack, area_id, inside, params)
         return replace(found, detections=found.detections.iloc[:0])
 
-    monkeypatch.setattr("flows.pipeline.find_changes", blind)
+    monkeypatch.setattr("flows.area.pipeline.find_changes", blind)
     for step in (20, 40):
         ran.write_scene("west", ran.days()[-1] + timedelta(days=step))
     run_workspace(ran.root)

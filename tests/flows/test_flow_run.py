@@ -15,10 +15,10 @@ from shapely.geometry import Polygon
 from detection.detect import Findings
 from detection.params import DetectParams
 from detection.schema import Outcome, check_detections
-from flows import pipeline
-from flows.outcome import AreaOutcome, RunReport, State
-from flows.product import find_product
-from flows.run import run_workspace
+from flows.area import pipeline
+from flows.area.outcome import AreaOutcome, RunReport, State
+from flows.area.product import find_product
+from flows.runs.run import run_workspace
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.scene import Stack
 from geo.sources.base import SceneRef
@@ -195,7 +195,7 @@ def test_a_run_killed_before_publishing_is_taken_up_again(site: "Site", monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("flows.run.publish", killed)
+        patch.setattr("flows.runs.run.publish", killed)
         with pytest.raises(KeyboardInterrupt):
             run_workspace(site.root)
     assert not (site.root / "latest").exists()
@@ -211,7 +211,7 @@ def test_a_run_killed_while_it_publishes_leaves_the_earlier_one(ran: "Site", mon
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.publish.write_summary", killed)
+    monkeypatch.setattr("flows.runs.publish.write_summary", killed)
     with pytest.raises(KeyboardInterrupt):
         run_workspace(ran.root, force=True)
     assert (ran.root / "latest").resolve() == first
@@ -220,7 +220,7 @@ def test_a_run_killed_while_it_publishes_leaves_the_earlier_one(ran: "Site", mon
 
 def test_a_run_killed_within_an_area_keeps_the_areas_before_it(site: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("flows.pipeline.find_changes", failing_in("east", KeyboardInterrupt()))
+        patch.setattr("flows.area.pipeline.find_changes", failing_in("east", KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             run_workspace(site.root)
     assert states(run_workspace(site.root)) == {"west": State.UP_TO_DATE, "east": State.DONE}
@@ -242,7 +242,7 @@ def failing_in(area_id: str, error: BaseException) -> Callable[..., Findings]:
 
 
 def test_one_broken_area_is_reported_and_stops_no_other(site: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.pipeline.find_changes", failing_in("east", RuntimeError("out of\nluck")))
+    monkeypatch.setattr("flows.area.pipeline.find_changes", failing_in("east", RuntimeError("out of\nluck")))
     report = run_workspace(site.root)
     assert states(report) == {"west": State.DONE, "east": State.FAILED}
     assert report.troubles() == ["area east: failed: unexpected RuntimeError: out of luck"]
@@ -253,7 +253,7 @@ def test_one_broken_area_is_reported_and_stops_no_other(site: "Site", monkeypatc
 
 
 def test_what_was_known_of_an_area_that_fails_now_stays_published(ran: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.pipeline.find_changes", failing_in("west", RuntimeError("no")))
+    monkeypatch.setattr("flows.area.pipeline.find_changes", failing_in("west", RuntimeError("no")))
     report = run_workspace(ran.root, force=True)
     assert states(report) == {"west": State.FAILED, "east": State.DONE}
     assert {one["area_id"] for one in features(report)} == {"west"}

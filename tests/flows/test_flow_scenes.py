@@ -17,9 +17,9 @@ from shapely.geometry import box, mapping
 
 from detection.detect import Findings, find_changes
 from detection.params import DetectParams
-from flows.looks import MaskSettings, read_looks
-from flows.run import run_workspace
-from flows.scenes import scene_rows, tiles
+from flows.reading.looks import MaskSettings, read_looks
+from flows.reading.scenes import scene_rows, tiles
+from flows.runs.run import run_workspace
 from geo.choice import Choice
 from geo.errors import SourceError
 from geo.grid import Grid

@@ -15,13 +15,13 @@ import rasterio
 from affine import Affine
 from shapely.geometry import Polygon, mapping
 
-from flows.needs import need_of_run
-from flows.outcome import AreaOutcome, State
-from flows.pipeline import Job
-from flows.product import find_product
-from flows.run import run_workspace
-from flows.screening import SCREEN_NAME, standing_of
-from flows.workspace import Workspace
+from flows.area.outcome import AreaOutcome, State
+from flows.area.pipeline import Job
+from flows.area.product import find_product
+from flows.area.screening import SCREEN_NAME, standing_of
+from flows.pull.needs import need_of_run
+from flows.runs.run import run_workspace
+from flows.settings.workspace import Workspace
 from geo.sealed import read_sealed
 
 LOOKS = tuple(date(2020, 1, 10) + timedelta(days=25 * index) for index in range(18))

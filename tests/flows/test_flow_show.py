@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detection.schema import Outcome
-from flows.environment import GIS_VARIABLES, clean_gis_environment
-from flows.outcome import AreaOutcome, RunReport, State, failed, not_started
-from flows.report import show_report
+from flows.area.outcome import AreaOutcome, RunReport, State, failed, not_started
+from flows.runs.report import show_report
+from flows.settings.environment import GIS_VARIABLES, clean_gis_environment
 from flows.show import Show, plain_table, plural, show_table
 from geo.errors import QuotaExceededError, SourceError
 

@@ -9,12 +9,12 @@ import rasterio
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
 
-from flows.config import StacSettings, parse_config
 from flows.doctor import Level, examine
-from flows.run import run_workspace
-from flows.sources import is_kept, make_source, stac_source
-from flows.template import default_toml
-from flows.workspace import Workspace
+from flows.reading.sources import is_kept, make_source, stac_source
+from flows.runs.run import run_workspace
+from flows.settings.config import StacSettings, parse_config
+from flows.settings.template import default_toml
+from flows.settings.workspace import Workspace
 from geo.cache import CachedSource
 from geo.errors import ConfigError
 from geo.sources.stac import PRESETS, StacSource

@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.run import run_workspace
+from flows.runs.run import run_workspace
+from flows.settings.workspace import Workspace
 from flows.store import store_url
-from flows.workspace import Workspace
 from geo.errors import ConfigError, StateError
 from outputs.store import Store
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.config import Config
-from flows.workspace import Workspace, locked, point_to
+from flows.settings.config import Config
+from flows.settings.workspace import Workspace, locked, point_to
 from geo.errors import ConfigError, OutputError
 
 

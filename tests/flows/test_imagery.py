@@ -18,10 +18,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.fetching import MOST_SILENCES
-from flows.imagery import Span, pull_workspace
-from flows.needs import bands_to_keep
-from flows.run import run_workspace
+from flows.pull.fetching import MOST_SILENCES
+from flows.pull.kept import Span, pull_workspace
+from flows.pull.needs import bands_to_keep
+from flows.runs.run import run_workspace
 from geo.cache import ImageStore
 from geo.errors import ConfigError, QuotaExceededError, SourceError, SourceUnavailableError
 from geo.grid import Grid
@@ -213,7 +213,7 @@ def test_where_none_of_the_bands_of_detection_is_offered_all_are_pulled() -> Non
 PULLER = """
 import sys, time
 from pathlib import Path
-from flows.imagery import Span, pull_workspace
+from flows.pull.kept import Span, pull_workspace
 from geo.sources.folder import FolderSource
 
 read = FolderSource.read

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.parallel import Bounds, as_done
+from flows.reading.parallel import Bounds, as_done
 
 WAIT_S = 10.0
 
@@ -149,7 +149,7 @@ def test_who_stops_listening_waits_for_what_is_under_way() -> None:
 
 
 def test_who_is_interrupted_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.parallel.GRACE_S", 0.05)
+    monkeypatch.setattr("flows.reading.parallel.GRACE_S", 0.05)
     end = threading.Event()
     told = as_done([0, 1], lambda task: end.wait(WAIT_S) if task else None, Bounds(at_once=2))
     next(told)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from shapely.geometry import Polygon
 
-from flows import sources
-from flows.cost import plan_workspace
-from flows.fetching import MOST_SILENCES, ground_of, memory_mb
-from flows.imagery import Span, pull_workspace
-from flows.needs import Look, Reading
-from flows.pulled import PullReport
-from flows.run import run_workspace
+from flows.pull.cost import plan_workspace
+from flows.pull.fetching import MOST_SILENCES, ground_of, memory_mb
+from flows.pull.kept import Span, pull_workspace
+from flows.pull.needs import Look, Reading
+from flows.pull.pulled import PullReport
+from flows.reading import sources
+from flows.runs.run import run_workspace
 from geo.cache import ImageStore
 from geo.errors import OutputError
 from geo.grid import Grid
@@ -26,7 +26,7 @@ from geo.sources.sentinelhub import SentinelHubOptions
 from tests.standin.sentinelhub import CLIENT_ID, CLIENT_SECRET, Fault, Service, SourceWorld, running
 
 if TYPE_CHECKING:
-    from flows.config import SentinelHubSettings
+    from flows.settings.config import SentinelHubSettings
     from tests.flows.conftest import Site
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1", "::1"])]

@@ -29,14 +29,14 @@ import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 for name in ("geo", "flows", "aoi", "detection", "outputs", "urllib3", "requests_oauthlib", "oauthlib", "sentinelhub"):
     logging.getLogger(name).setLevel(logging.DEBUG)
-import flows.run
-log_to = flows.run._log_to
+import flows.runs.run
+log_to = flows.runs.run._log_to
 def all_of_it(path):
     handler = log_to(path)
     for name in ("geo", "flows", "aoi", "detection", "outputs"):
         logging.getLogger(name).setLevel(logging.DEBUG)
     return handler
-flows.run._log_to = all_of_it
+flows.runs.run._log_to = all_of_it
 from flows.cli import app
 app(sys.argv[1:])
 """

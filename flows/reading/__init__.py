@@ -1,0 +1,1 @@
+"""From which source, which scenes, and how do they become one stack?"""

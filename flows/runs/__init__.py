@@ -1,0 +1,1 @@
+"""All areas of a workspace once, and what is published of it."""

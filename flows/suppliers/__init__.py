@@ -1,0 +1,1 @@
+"""A list of suppliers from the file to its assessment."""
