@@ -1,11 +1,12 @@
 """The command `sitewatch`. Heavy libraries are imported inside the commands: `--help` answers at once."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.commands import export, flow, imagery, store, suppliers
+from flows.commands import dossier, evidence, export, flow, imagery, ogc, review, store, suppliers
 from flows.commands.common import Areas, Folder, Force, Json, OverBudget, Quiet, folder_of, speaking
 from flows.settings.environment import clean_gis_environment
 from flows.show import EXIT_CODES, Show
@@ -21,13 +22,19 @@ app = typer.Typer(
 )
 for name, group in (
     ("flow", flow.app),
+    ("keys", evidence.keys),
     ("imagery", imagery.app),
     ("export", export.app),
+    ("ogc", ogc.app),
+    ("review", review.app),
     ("store", store.app),
     ("suppliers", suppliers.app),
 ):
     app.add_typer(group, name=name)
 app.command("match", epilog=suppliers.CODES)(suppliers.match)
+for command in (evidence.verify, evidence.sign, evidence.timestamp, evidence.withdraw):
+    app.command(epilog=evidence.CODES)(command)
+app.command("dossier", epilog=EXIT_CODES)(dossier.dossier)
 
 
 @app.callback()
@@ -101,28 +108,6 @@ def plan(  # noqa: PLR0913  # each argument is an option of the command
 
 
 @app.command()
-def review(  # noqa: PLR0913  # each argument is an option of the command
-    context: typer.Context,
-    detection: Annotated[str, typer.Argument(help="Its id, as the layers and the page show it.")],
-    verdict: Annotated[str, typer.Argument(help="confirmed, rejected or unsure.")],
-    *,
-    reviewer: Annotated[str, typer.Option(help="Who decides: a name or initials.")],
-    note: Annotated[str, typer.Option(help="Why.")] = "",
-    workspace: Folder = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Take down what a person decided about a detection; the next run shows it, and no later one forgets it."""
-    with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.area.reviews import review_detection, verdict_of  # noqa: PLC0415
-
-        root = folder_of(context, workspace)
-        area_id = review_detection(root, detection, verdict_of(verdict), reviewer=reviewer, note=note)
-        show.document({"detection_id": detection, "area_id": area_id, "verdict": verdict, "reviewer": reviewer})
-        show.say(f"{detection} of area {area_id}: {verdict} by {reviewer}; `sitewatch run` brings it into the layers")
-
-
-@app.command()
 def doctor(
     context: typer.Context,
     *,
@@ -157,46 +142,6 @@ def config(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 @app.command()
-def verify(
-    context: typer.Context,
-    run_folder: Annotated[
-        Path | None, typer.Argument(help="A run's folder.", show_default="the newest of the workspace")
-    ] = None,
-    *,
-    workspace: Folder = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Check that a run's files are those that were written: none changed, none missing, none added."""
-    with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.verify import verify_run  # noqa: PLC0415
-
-        raise typer.Exit(verify_run(run_folder or folder_of(context, workspace) / "latest", show))
-
-
-@app.command(epilog=EXIT_CODES)
-def dossier(  # noqa: PLR0913  # each argument is an option of the command
-    context: typer.Context,
-    facility: Annotated[str, typer.Argument(help="Its id, as the list of facilities has it.")],
-    *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="The page, NAME.html; a PDF is put beside it.", show_default="dossiers/ID.html in the workspace"
-        ),
-    ] = None,
-    workspace: Folder = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Put together all that is known of one facility: time-lapse, perimeter, built area, looks, what was not seen."""
-    with speaking(context, quiet=quiet, as_json=as_json) as show:
-        from flows.dossier import write_dossier  # noqa: PLC0415
-
-        write_dossier(folder_of(context, workspace), facility, show, out=out)
-
-
-@app.command()
 def demo(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Where to make the demo's workspace.")] = Path("demo"),
@@ -219,6 +164,33 @@ def version(context: typer.Context, *, as_json: Json = False) -> None:
 
         show.document({"version": sitewatch_version()})
         show.say(f"sitewatch {sitewatch_version()}")
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    truth: Annotated[
+        Path, typer.Argument(help="True events: a table, a folder of SMART models, or a GeoTIFF of labels.")
+    ],
+    *,
+    since: Annotated[datetime | None, typer.Option("--from", help="Labels: the day before the change.")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", help="Labels: the day by which it was there.")] = None,
+    several: Annotated[bool, typer.Option("--several", help="Several detections may make up one event.")] = False,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Hold the current detections against what is known to have happened: found, missed, false, dated right."""
+    with speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.evaluate import evaluate_workspace  # noqa: PLC0415
+
+        evaluate_workspace(
+            folder_of(context, workspace),
+            truth,
+            show,
+            between=(since.date(), until.date()) if since and until else None,
+            is_one_to_one=not several,
+        )
 
 
 def main() -> None:
