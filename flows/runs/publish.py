@@ -2,8 +2,9 @@
 
 import json
 import logging
+import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,22 +16,28 @@ from aoi.read.vector import areas_frame, facilities_frame
 from detection.monitoring.screen import ScreenParams
 from detection.schema import as_coverage, as_detections, as_perimeters, no_detections, perimeters_frame
 from flows.area.outcome import NO_PRODUCT, AreaOutcome, RunReport
-from flows.area.pictures import credit_lines, looks_picture_name
+from flows.area.pictures import SERIES_NAME, TIMELAPSES_NAME, credit_lines, looks_picture_name
 from flows.area.pipeline import Job
 from flows.area.plan import run_id
 from flows.area.product import PICTURES_NAME, Product, find_product
 from flows.area.screening import published_key, screened_rows, screened_scenes, standing_of, with_screening
+from flows.evidence import note_inputs, note_run, people_of, products_of, signing_key
+from flows.runs.catalogue import run_told
 from flows.settings.version import code_version, sitewatch_version
 from flows.settings.workspace import point_to, writing
 from flows.show import plural
 from flows.store import keep_run
 from geo.atomic import atomic_folder
 from geo.crs import LON_LAT_EPSG
+from outputs.catalogue.write import write_catalogue
 from outputs.dossier.table import PERIMETERS_TABLE, write_perimeters
 from outputs.evidence.history import HISTORY_TABLE, write_moves
-from outputs.evidence.manifest import RunRecord, write_manifest
+from outputs.evidence.record import RunRecord
+from outputs.evidence.seal import seal_folder
 from outputs.layers.geojson import write_geojson
 from outputs.layers.geopackage import write_geopackage
+from outputs.layers.project import write_run_project
+from outputs.rasters.maps import RASTERS_NAME
 from outputs.scenes.table import SCENES_NAME, join_scenes, write_scenes
 from outputs.site.summary import RunSummary, write_summary
 
@@ -67,6 +74,7 @@ def publish(job: Job, outcomes: Sequence[AreaOutcome], *, started: datetime, for
         point_to(job.workspace.latest, newest)
     if newest is not None:
         keep_run(job.workspace, newest)  # a run that was killed between these two lines is recorded by the next
+        note_run(job.workspace, newest)
     return RunReport(outcomes=tuple(outcomes), run_dir=newest, is_new=is_new)
 
 
@@ -125,7 +133,7 @@ def _fill(
 ) -> None:
     """Write layers, pictures and the page of the run called and begun as `named` says into `folder`."""
     summary = _summary(job, products, outcomes=outcomes, named=named)
-    perimeters, screen = merged_perimeters(products), job.workspace.config.monitor
+    perimeters, screen = summary.perimeters, job.workspace.config.monitor
     layers = {
         "perimeters": perimeters,
         "detections": summary.detections,
@@ -136,7 +144,9 @@ def _fill(
     write_geopackage(folder / "sitewatch.gpkg", layers, credit=summary.credit)
     write_geojson(folder / "detections.geojson", summary.detections, credit=summary.credit)
     write_geojson(folder / "coverage.geojson", summary.coverage, credit=summary.credit)
-    _copy_pictures(folder / PICTURES_NAME, products.values())
+    _copy_pictures(folder, products.values())
+    _link_rasters(folder / RASTERS_NAME, products)
+    write_run_project(folder, title=summary.title, credit=summary.credit, made_at=named[1])
     write_perimeters(folder / PERIMETERS_TABLE, perimeters)
     write_moves(folder / HISTORY_TABLE, {area_id: one.history() for area_id, one in products.items()})
     _join_scenes(folder / SCENES_NAME, products, screen)
@@ -144,6 +154,7 @@ def _fill(
     document = {"products": keys_of(products, screen), "areas": [one.as_json() for one in outcomes]}
     with writing(folder / RUN_NAME):
         (folder / RUN_NAME).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_catalogue(folder, run_told(summary, job.areas.values(), folder))  # last: it lists every other file
 
 
 def _join_scenes(path: Path, products: Mapping[str, Product], screen: ScreenParams) -> None:
@@ -183,6 +194,7 @@ def _summary(
         credit=_credit(job, products),
         version=sitewatch_version(),
         settings_hash=job.workspace.config.detection.settings_hash,
+        perimeters=merged_perimeters(products),
     )
 
 
@@ -198,27 +210,48 @@ def _sign(folder: Path, job: Job, products: Mapping[str, Product], *, named: tup
     workspace = job.workspace
     run, started = named
     lists = (workspace.areas_path, workspace.facilities_path)
+    scenes = {
+        scene: mark
+        for one in products.values()
+        for scene, mark in {**one.record.inputs.scenes, **screened_scenes(one, workspace.config.monitor)}.items()
+    }
+    sources = [job.source, *([job.radar.source] if job.radar else [])]
+    inputs, people = products_of(workspace, sources, scenes), people_of(job.reviews)
     record = RunRecord(
         run_id=run,
         created_at=started,
         code_version=code_version(),
         settings=workspace.config.model_dump(mode="json"),
-        scenes={
-            scene: mark
-            for one in products.values()
-            for scene, mark in {**one.record.inputs.scenes, **screened_scenes(one, workspace.config.monitor)}.items()
-        },
+        scenes=scenes,
         watch_lists=tuple(path for path in lists if path is not None),
+        products=inputs,
+        people=people,
+        chain=note_inputs(workspace, inputs, people),
+        credit=_credit(job, products),
     )
-    write_manifest(folder, record)
+    seal_folder(folder, record, key=signing_key())
 
 
-def _copy_pictures(folder: Path, products: Iterable[Product]) -> None:
+def _copy_pictures(folder: Path, products: Collection[Product]) -> None:
+    """Copy the pictures, time series and time-lapses of all areas."""
     with writing(folder):
-        folder.mkdir()
-        for product in products:
-            for picture in product.pictures:
-                shutil.copyfile(picture, folder / picture.name)
+        for name in (PICTURES_NAME, SERIES_NAME, TIMELAPSES_NAME):
+            (folder / name).mkdir()
+            for product in products:
+                for picture in sorted((product.folder / name).glob("*")):
+                    shutil.copyfile(picture, folder / name / picture.name)
+
+
+def _link_rasters(folder: Path, products: Mapping[str, Product]) -> None:
+    """Give the maps of all areas a second name here; where the disk cannot, copy them. Nothing ever changes them."""
+    with writing(folder):
+        for area_id, product in products.items():
+            for path in sorted((product.folder / RASTERS_NAME).glob("*")):
+                (folder / area_id).mkdir(parents=True, exist_ok=True)
+                try:
+                    os.link(path, folder / area_id / path.name)
+                except OSError:
+                    shutil.copyfile(path, folder / area_id / path.name)
 
 
 def _together(tables: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:

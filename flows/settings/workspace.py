@@ -4,6 +4,7 @@ sitewatch.toml              settings
 areas.geojson               what is watched
 facilities.geojson          what is known
 store.sqlite                every run, detection and verdict (unless the settings name another database)
+evidence/log.jsonl          what happened, in order; each entry carries the hash of the one before
 runs/<run_id>/              finished runs, each complete in itself
 latest -> runs/<run_id>     the newest of them
 imagery/                    scenes that were read from a provider, kept so that none is asked for twice

@@ -44,6 +44,8 @@ class Facts:
     hidden_share: Mapping[str, float]
     sha256: str
     size_bytes: int
+    provider: tuple[str, ...] = ()
+    """What the provider said of the products, when they were fetched."""
     superseded_by: str | None = None
     """The name of the entry that took its place."""
 
@@ -53,7 +55,15 @@ class Facts:
         return tuple(code.name for code in self.coding.bands[:-1])
 
 
-def facts_of(scene: Scene, key: SceneKey, coding: Coding, *, file: tuple[str, int], fetched_at: datetime) -> Facts:
+def facts_of(  # noqa: PLR0913  # what a scene is kept with
+    scene: Scene,
+    key: SceneKey,
+    coding: Coding,
+    *,
+    file: tuple[str, int],
+    fetched_at: datetime,
+    provider: tuple[str, ...] = (),
+) -> Facts:
     """Return what is to be said of `scene`, whose image `file` has this SHA-256 and size in bytes."""
     sha256, size_bytes = file
     return Facts(
@@ -68,6 +78,7 @@ def facts_of(scene: Scene, key: SceneKey, coding: Coding, *, file: tuple[str, in
         hidden_share={cause: float(share) for cause, share in scene.hidden_share.items()},
         sha256=sha256,
         size_bytes=size_bytes,
+        provider=provider,
     )
 
 
@@ -130,6 +141,7 @@ def _properties(facts: Facts) -> dict[str, Any]:
         "sitewatch:hidden_share": dict(facts.hidden_share),
         "sitewatch:pixel_m": grid.pixel_m,
         "sitewatch:scaling_version": SCALING_VERSION,
+        "sitewatch:provider": list(facts.provider),
     }
 
 
@@ -187,6 +199,7 @@ def _facts(item: Mapping[str, Any]) -> Facts:
         hidden_share=said["sitewatch:hidden_share"],
         sha256=asset["file:checksum"].removeprefix(_SHA256_MULTIHASH),
         size_bytes=asset["file:size"],
+        provider=tuple(said.get("sitewatch:provider", ())),
         superseded_by=successors[0].removeprefix("./").removesuffix(".json") if successors else None,
     )
 

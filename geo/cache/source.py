@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.cache.key import SceneKey
-from geo.cache.store import DamagedEntryError, ImageStore
+from geo.cache.store import DamagedEntryError, Entry, ImageStore
 from geo.choice import ClearShareSource
 from geo.errors import SourceError
 from geo.grid import Grid
@@ -66,6 +66,16 @@ class CachedSource:
         """Return what `inner` finds; see `ImagerySource`."""
         return self.inner.search(shape_4326, first=first, last=last)
 
+    def kept(self, scene_id: str, fingerprint: str) -> list[Entry]:
+        """Return everything that is kept of one version of a scene."""
+        key = SceneKey(
+            source=self._name, variant=self._variant, scene_id=scene_id, baseline=None, fingerprint=fingerprint
+        )
+        found = self.store.of_scene(key)
+        return [
+            one for one in found if (one.facts.key.fingerprint, one.facts.key.variant) == (fingerprint, key.variant)
+        ]
+
     def has(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> bool:
         """Say whether `read` with the same arguments would be answered without asking `inner`.
 
@@ -93,7 +103,9 @@ class CachedSource:
             kept = self._kept(key, grid, bands, drop_damaged=True)  # another process may have fetched it meanwhile
             if kept is not None:
                 return kept
-            entry = self.store.put(key, self.inner.read(ref, grid, bands=self._bands_to_ask(ref, grid, bands)))
+            scene = self.inner.read(ref, grid, bands=self._bands_to_ask(ref, grid, bands))
+            entry = self.store.put(key, scene, provider=ref.provider)
+            del scene
             return self.store.load(entry, grid, bands)  # the scene that was read is not held meanwhile
 
     def read_moved(
@@ -125,7 +137,7 @@ class CachedSource:
             missing = [grid for grid in dict.fromkeys(grids) if not self.has(ref, grid, bands=bands)]
             asked = dict.fromkeys(band for grid in missing for band in self._bands_to_ask(ref, grid, bands))
             for scene in source.read_together(ref, missing, bands=tuple(asked)) if missing else ():
-                self.store.put(key, scene)
+                self.store.put(key, scene, provider=ref.provider)
 
     def fetch_clear_shares(self, ref: SceneRef, grids: Sequence[Grid]) -> None:
         """Keep what `clear_share` returns for each of `grids`, asking `inner` once for the classes of all together.

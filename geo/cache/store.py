@@ -155,8 +155,8 @@ class ImageStore:
         if found != entry.facts.sha256:
             raise DamagedEntryError(f"{entry.image_path}: is not the file that was written (its SHA-256 differs)")
 
-    def put(self, key: SceneKey, scene: Scene) -> Entry:
-        """Keep `scene`, and mark what it takes the place of.
+    def put(self, key: SceneKey, scene: Scene, *, provider: tuple[str, ...] = ()) -> Entry:
+        """Keep `scene`, with what its `provider` said of it, and mark what it takes the place of.
 
         Raises:
             OutputError: The disk does not take it.
@@ -171,7 +171,7 @@ class ImageStore:
             except RasterioError as error:
                 raise OutputError(f"cannot write {path}: {error}") from error
             file = (checksum(part), part.stat().st_size)
-        facts = facts_of(scene, key, coding, file=file, fetched_at=datetime.now(UTC))
+        facts = facts_of(scene, key, coding, file=file, fetched_at=datetime.now(UTC), provider=provider)
         entry = Entry(item_path=path.with_suffix(".json"), facts=facts, last_read_at=facts.fetched_at)
         self._write_item(entry)
         for other in self.of_scene(key):

@@ -1,7 +1,7 @@
 """The door through which imagery comes in: search first, then read what is wanted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -32,6 +32,8 @@ class SceneRef:
     """The track; radar looks of different tracks are never compared."""
     cloud_share: float | None = None
     """Cloud (0-1) over the whole product as the catalogue states it; over the area only the mask tells."""
+    provider: tuple[str, ...] = field(default=(), compare=False)
+    """What the provider said of its products: ids, versions, checksums, the hash of the catalogue's record."""
 
 
 class ImagerySource(Protocol):

@@ -1,147 +1,177 @@
-"""The manifest of a run: what was made, from what, by what, and whether it is still so.
+"""The manifest of a run or a release: what was made, from what, by what, and whether it is still so.
 
-It proves that files were not changed by accident. Whoever can change the files can write a new manifest too: to prove
-more, keep the manifest's own SHA-256 where they cannot reach it.
+By itself it proves that files were not changed by accident. Whoever can change the files can write a new manifest too:
+against that help a signature (`outputs.evidence.signature`), a time stamp (`outputs.evidence.timestamp`) and the
+chained log (`outputs.evidence.log`).
 """
 
-import hashlib
-import json
-import platform
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from geo.atomic import atomic_file
 from geo.errors import OutputError
+from outputs.evidence.canonical import DamagedError, read_plain, sealed, unsealed
+from outputs.evidence.files import (
+    alike,
+    described,
+    fault_of_name,
+    files_to_vouch_for,
+    is_plain,
+    sha256_of,
+    shown,
+    walk,
+)
+from outputs.evidence.findings import Change, Finding
+from outputs.evidence.record import Kind, RunRecord
+from outputs.evidence.software import software
 
 MANIFEST_NAME = "manifest.json"
-MANIFEST_VERSION = 1
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "scikit-image",
-    "xarray",
-    "rasterio",
-    "geopandas",
-    "pandas",
-    "pyogrio",
-    "pyproj",
-    "shapely",
-    "sentinelhub",
-    "matplotlib",
-)
-"""Those that can change a result."""
+SIGNATURE_NAME = "manifest.json.sig"
+TOKEN_NAME = "manifest.json.tsr"  # noqa: S105  # a file's name, no secret
+TOKEN_NOTE_NAME = "manifest.json.tsr.json"  # noqa: S105  # a file's name, no secret
+ENVELOPE = (MANIFEST_NAME, SIGNATURE_NAME, TOKEN_NAME, TOKEN_NOTE_NAME)
+"""What stands around the files and cannot be among those that the manifest lists."""
+MANIFEST_VERSION = 2
 
-_CHUNK_BYTES = 1 << 20
-_SECRET_NAME = re.compile(r"secret|password|passwd|token|credential|api_?key|client_id", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"secret|password|passwd|passphrase|token|credential|api_?key|client_id", re.IGNORECASE)
 _WITHHELD = "withheld"
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """What a run was, beside the files that it left."""
-
-    run_id: str
-    created_at: datetime
-    """Aware."""
-    code_version: str
-    git_commit: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """As validated; values whose name sounds like a secret are withheld all the same."""
-    scenes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Scene id to the fingerprint of its pixels."""
-    watch_lists: tuple[Path, ...] = ()
-    """The files that said what to watch. Their names and hashes are recorded, not where they lay."""
-
-    def __post_init__(self) -> None:
-        if self.created_at.utcoffset() is None:
-            raise ValueError(f"created_at must be aware; got {self.created_at}")
-
-
-class Change(StrEnum):
-    """What is no longer as the manifest says."""
-
-    ALTERED = "altered"
-    MISSING = "missing"
-    ADDED = "added"
-    UNSAFE = "unsafe"
-    """The manifest names something outside its folder, or a link; it was not opened."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Finding:
-    """One file that is not as it was written."""
-
-    path: str
-    """Within the folder, with forward slashes."""
-    change: Change
-
-    def __str__(self) -> str:
-        return f"{self.change}: {self.path}"
-
-
-def write_manifest(folder: Path, record: RunRecord) -> Path:
+def write_manifest(folder: Path, record: RunRecord, *, signer: str | None = None) -> Path:
     """Write ``manifest.json`` over all files now in `folder`, and return its path.
 
+    Args:
+        folder: What to vouch for.
+        record: What is said of it.
+        signer: The id of the key that will sign it, so that a signature that was taken away is missed.
+
     Raises:
-        OutputError: A file cannot be read, is a link, or the manifest cannot be written.
+        OutputError: A file cannot be read, is a link or has a name that cannot be vouched for, or the manifest cannot
+            be written.
 
     """
     path = folder / MANIFEST_NAME
     try:
-        manifest = {
-            "manifest_version": MANIFEST_VERSION,
-            "run_id": record.run_id,
-            "created_at": record.created_at.isoformat(),
-            "code": _code(record),
-            "settings": without_secrets(record.settings),
-            "inputs": {
-                "scenes": dict(sorted(record.scenes.items())),
-                "watch_lists": [{"name": file.name, **_described(file)} for file in record.watch_lists],
-            },
-            "outputs": {name: _described(file) for name, file in _files(folder)},
-        }
+        files = files_to_vouch_for(folder, besides=ENVELOPE)
+        content = sealed(_manifest(record, files, signer))
     except OSError as error:
         raise OutputError(f"cannot describe {error.filename or folder}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise OutputError(f"cannot describe {folder}: {error}") from error
     with atomic_file(path) as part:
-        part.write_text(json.dumps(manifest, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+        part.write_bytes(content)
     return path
+
+
+def _manifest(record: RunRecord, files: Mapping[str, Path], signer: str | None) -> dict[str, Any]:
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        "kind": record.kind.value,
+        "run_id": record.run_id,
+        "title": record.title,
+        "created_at": record.created_at.isoformat(),
+        "signer": signer,
+        "code": {"sitewatch": record.code_version, "git_commit": record.git_commit, **software()},
+        "settings": without_secrets(record.settings),
+        "inputs": {
+            "scenes": dict(sorted(record.scenes.items())),
+            "products": [one.as_json() for one in sorted(record.products, key=lambda one: one.scene_id)],
+            "watch_lists": [{"name": file.name, **described(file)} for file in record.watch_lists],
+            "derived_from": [
+                {"kind": one.kind.value, "name": one.name, "manifest_sha256": one.manifest_sha256}
+                for one in record.derived_from
+            ],
+            "credit": record.credit,
+        },
+        "people": [one.as_json() for one in record.people],
+        "chain": None if record.chain is None else {"number": record.chain.number, "hash": record.chain.hash},
+        "outputs": {name: described(file) for name, file in files.items()},
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what the manifest in `folder` says.
+
+    Raises:
+        DamagedError: It was changed, or is none that this version understands; says how that shows.
+        OSError: There is none, or it cannot be read.
+
+    """
+    content = unsealed(read_plain(folder / MANIFEST_NAME))
+    found = content.get("manifest_version")
+    if found != MANIFEST_VERSION:
+        raise DamagedError(f"expected manifest_version {MANIFEST_VERSION}; got {found!r}")
+    outputs, chain = content.get("outputs"), content.get("chain")
+    if not isinstance(outputs, dict) or not all(map(_is_description, outputs.values())):
+        raise DamagedError("expected 'outputs' to list files with their size and sha256")
+    if content.get("kind") not in set(Kind) or not isinstance(content.get("run_id"), str):
+        raise DamagedError(f"expected a kind ({', '.join(Kind)}) and a run_id")
+    if chain is not None and not _is_head(chain):
+        raise DamagedError("expected 'chain' to name an entry of the log and its hash")
+    return content
 
 
 def verify_manifest(folder: Path) -> list[Finding]:
     """Return what in `folder` is not as its manifest says, sorted by path; nothing if all is.
 
+    A manifest that was itself changed is the only finding: nothing can be held against it.
+
     Raises:
-        OutputError: There is no manifest, it cannot be understood, or a file cannot be read.
+        OutputError: A file cannot be read.
 
     """
-    expected = _recorded(folder / MANIFEST_NAME)
     try:
-        present = dict(_entries(folder))
-        findings = [
-            Finding(path=name, change=change)
-            for name, entry in expected.items()
-            if (change := _change(name, entry, present)) is not None
-        ]
+        expected = read_manifest(folder)["outputs"]
+    except FileNotFoundError:
+        return [Finding(path=MANIFEST_NAME, change=Change.MISSING, detail="so no file can be held against it")]
+    except DamagedError as error:
+        return [Finding(path=MANIFEST_NAME, change=Change.ALTERED, detail=str(error))]
+    except OSError as error:
+        raise OutputError(f"cannot read {folder / MANIFEST_NAME}: {error.strerror or error}") from error
+    try:
+        return sorted(_differences(expected, dict(walk(folder))))
     except OSError as error:
         raise OutputError(f"cannot read {error.filename or folder}: {error.strerror or error}") from error
-    added = [Finding(path=name, change=Change.ADDED) for name in present if name not in expected]
-    return sorted([*findings, *added])
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file of any size, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _differences(expected: Mapping[str, Mapping[str, Any]], present: Mapping[str, Path]) -> Iterator[Finding]:
+    """Yield how the files present differ from those expected. Only what was found by walking is ever opened."""
+    refused = dict(_refused(expected, present))
+    for name, fault in refused.items():
+        yield Finding(path=shown(name), change=Change.UNSAFE, detail=fault)
+    for name, entry in expected.items():
+        if name not in refused and (change := _change(entry, present.get(name))) is not None:
+            yield Finding(path=name, change=change)
+    for name in present:
+        if name not in expected and name not in refused and name not in ENVELOPE:
+            yield Finding(path=name, change=Change.ADDED)
+
+
+def _refused(expected: Iterable[str], present: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Yield the names that are not followed, each with the reason."""
+    names = dict.fromkeys((*expected, *present))
+    for name, other in alike(names).items():
+        yield name, f"one name with {shown(other)} on other machines"
+    for name in names:
+        path = present.get(name)
+        fault = fault_of_name(name)
+        if fault:
+            yield name, f"the name {fault}"
+        elif path is not None and path.is_symlink():
+            yield name, "a link"
+        elif path is not None and not is_plain(path):
+            yield name, "no plain file"
+
+
+def _change(entry: Mapping[str, Any], path: Path | None) -> Change | None:
+    """Return how a listed file differs."""
+    if path is None:
+        return Change.MISSING
+    is_same = path.stat().st_size == entry["bytes"] and sha256_of(path) == entry["sha256"]
+    return None if is_same else Change.ALTERED
 
 
 def without_secrets(value: Any) -> Any:  # noqa: ANN401  # settings nest freely
@@ -156,67 +186,14 @@ def without_secrets(value: Any) -> Any:  # noqa: ANN401  # settings nest freely
     return value
 
 
-def _code(record: RunRecord) -> dict[str, Any]:
-    return {
-        "sitewatch": record.code_version,
-        "git_commit": record.git_commit,
-        "python": platform.python_version(),
-        "packages": {name: installed for name in PACKAGES if (installed := _installed(name)) is not None},
-    }
+def _is_head(chain: object) -> bool:
+    return isinstance(chain, dict) and isinstance(chain.get("number"), int) and isinstance(chain.get("hash"), str)
 
 
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _described(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-
-
-def _entries(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Give every file and link below `folder` but its manifest, by its name within; links are not followed."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if name != MANIFEST_NAME and (path.is_symlink() or not path.is_dir()):
-            yield name, path
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for name, path in _entries(folder):
-        if path.is_symlink():
-            raise OutputError(f"{path} is a link: what it points to can change unseen, so it cannot be vouched for")
-        yield name, path
-
-
-def _recorded(manifest: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return the outputs that a manifest lists."""
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise OutputError(f"cannot read {manifest}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise OutputError(f"{manifest} is not JSON: {error}") from error
-    found = content.get("manifest_version") if isinstance(content, dict) else None
-    if found != MANIFEST_VERSION:
-        raise OutputError(f"{manifest}: expected manifest_version {MANIFEST_VERSION}; got {found!r}")
-    outputs = content.get("outputs")
-    if not isinstance(outputs, dict) or not all(isinstance(entry, dict) for entry in outputs.values()):
-        raise OutputError(f"{manifest}: expected 'outputs' to list files with their size and sha256")
-    return outputs
-
-
-def _change(name: str, entry: Mapping[str, Any], present: Mapping[str, Path]) -> Change | None:
-    """Return how a listed file differs. Only what was found by walking the folder is ever opened."""
-    parts = PurePosixPath(name)
-    if parts.is_absolute() or ".." in parts.parts:
-        return Change.UNSAFE
-    path = present.get(name)
-    if path is None:
-        return Change.MISSING
-    if path.is_symlink():
-        return Change.UNSAFE
-    is_same = path.stat().st_size == entry.get("bytes") and sha256_of(path) == entry.get("sha256")
-    return None if is_same else Change.ALTERED
+def _is_description(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("bytes"), int)
+        and isinstance(entry.get("sha256"), str)
+        and _HASH.fullmatch(entry["sha256"]) is not None
+    )

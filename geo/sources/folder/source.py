@@ -85,6 +85,23 @@ class FolderSource:
             tell_of_missing_probability(str(self._path))
         return [scene.ref for scene in found]
 
+    def files_of(self, scene_id: str) -> tuple[Path, ...]:
+        """Return the files that a scene is read from, relative to the folder; none where there is no such scene.
+
+        Raises:
+            SourceError: As for `search`.
+
+        """
+        scenes, _ = self._index()
+        found = (scene for scene in scenes if scene.ref.scene_id == scene_id)
+        layers = (layer for scene in found for many in (*scene.layers.values(), scene.cloud_percent) for layer in many)
+        return tuple(sorted({layer.path.relative_to(self._path) for layer in layers}))
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return self._path
+
     def read(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> Scene:
         """Return `ref` resampled onto `grid`, reading no more of the files than lies under it.
 

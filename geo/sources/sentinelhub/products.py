@@ -163,6 +163,7 @@ def ref_of(look: Sequence[Item], recipe: Recipe, *, bands: tuple[str, ...]) -> S
         processing_baseline=max(baselines, default=None),
         relative_orbit=first.relative_orbit,
         cloud_share=min(clouds, default=None),
+        provider=tuple(f"product {item.product_id}" for item in look),
     )
 
 

@@ -1,5 +1,7 @@
 """A STAC item, read once: what was seen when, by what, and where its bands are."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +56,8 @@ class StacItem:
     cloud_share: float | None = None
     facts: tuple[str, ...] = ()
     """All that changes if its pixels may have changed."""
+    provider: tuple[str, ...] = ()
+    """What the catalogue said of it, for the record: versions, checksums, the hash of the item itself."""
 
     def touches(self, shape_4326: BaseGeometry) -> bool:
         """Say whether it may show something of `shape_4326`."""
@@ -101,6 +105,7 @@ def _item(document: Mapping[str, Any], item_id: str, locate: Callable[[str], str
         relative_orbit=_orbit(properties, product),
         cloud_share=None if properties.get("eo:cloud_cover") is None else float(properties["eo:cloud_cover"]) / 100,
         facts=_facts(document, bands),
+        provider=_said(document, bands),
     )
 
 
@@ -234,6 +239,20 @@ def _orbit(properties: Mapping[str, Any], product: str) -> int | None:
 def _epsg(properties: Mapping[str, Any]) -> int | None:
     said = properties.get("proj:epsg") or str(properties.get("proj:code") or "").removeprefix("EPSG:")
     return int(said) if str(said).isdigit() else None
+
+
+def _said(document: Mapping[str, Any], bands: Mapping[str, BandAsset]) -> tuple[str, ...]:
+    """Return what names and checks the product, without where its files lie."""
+    record = hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    properties = document["properties"]
+    versions = [f"{key} {properties[key]}" for key in _VERSIONS if properties.get(key)]
+    sums = [
+        f"{band} {key} {document['assets'][asset.key][key]}"
+        for band, asset in bands.items()
+        for key in _CHECKSUMS
+        if key in document["assets"][asset.key]
+    ]
+    return (f"item {document['id']}", *versions, *sums, f"record sha256 {record}")
 
 
 def _facts(document: Mapping[str, Any], bands: Mapping[str, BandAsset]) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def _scene(group: Sequence[StacItem]) -> StacScene:
         processing_baseline=baselines[0] if baselines else None,
         relative_orbit=first.relative_orbit,
         cloud_share=sum(clouds) / len(clouds) if clouds else None,
+        provider=tuple(fact for item in items for fact in item.provider),
     )
     return StacScene(ref=ref, items=items)
 
