@@ -36,6 +36,8 @@ class Findings:
     """The looks that counted, co-registered: what pictures are made from. None where nothing could be compared."""
     looks: tuple[JudgedLook, ...] = ()
     """What was decided about each look, ascending in time."""
+    changes: ChangeMap | None = None
+    """Pixel by pixel what the detections were made from; None where nothing could be compared."""
 
     @property
     def outcome(self) -> Outcome:
@@ -89,6 +91,7 @@ def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
         coverage=coverage_frame([row], epsg=stack.grid.epsg),
         registered=changes.stack,
         looks=looks.judged,
+        changes=changes,
     )
 
 
@@ -118,6 +121,7 @@ def _findings_in_tiles(  # noqa: PLR0913 - what was seen, where, how it is judge
         coverage=coverage_frame([row], epsg=epsg),
         registered=changes.stack,
         looks=looks.judged,
+        changes=changes,
     )
 
 

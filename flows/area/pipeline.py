@@ -25,12 +25,11 @@ from detection.detect import Findings, find_changes, no_imagery
 from detection.life.history import Circumstances, Review, follow_up
 from detection.life.lifecycle import carry_ids
 from detection.schema import Event, Outcome
+from flows.area.drawing import Drawn, draw_all
 from flows.area.outcome import AreaOutcome, State, failed
 from flows.area.perimeters import Answered, Asked, ask_about, facilities_asked, night_months, wanted
-from flows.area.pictures import Surroundings, credit_line, draw_pictures, looks_picture_name, most_telling
 from flows.area.plan import Action, Inputs, Step, decide
 from flows.area.product import (
-    PICTURES_NAME,
     Product,
     Record,
     find_product,
@@ -39,7 +38,7 @@ from flows.area.product import (
     write_history,
     write_layers,
 )
-from flows.area.reviews import digest_lines, read_reviews
+from flows.area.reviews import digest_lines, known_false_alarms, standing_reviews
 from flows.area.screening import begin_screen, screen_area, screening_of
 from flows.reading.blocks import check_blocks, read_area, room_for, seen_shares
 from flows.reading.looks import (
@@ -53,7 +52,7 @@ from flows.reading.looks import (
     scenes_at_once,
 )
 from flows.reading.radar import RadarLooks, find_radar, radar_rows, radar_workspace, read_radar
-from flows.reading.scenes import scene_rows, tiles, with_not_seen
+from flows.reading.scenes import scene_rows, with_not_seen
 from flows.reading.sources import make_source
 from flows.settings.config import HOW_NOT_WHAT
 from flows.settings.version import code_version, digest
@@ -66,9 +65,10 @@ from geo.scene import Stack
 from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.ledger import spending_on
 from geo.sources.nightlight import MonthFile, months_digest
+from outputs.pictures.timelapse import check_formats
+from outputs.review.corrections import FalseAlarm, as_found, corrected
 from outputs.risk.join import join_facilities
-from outputs.scenes.picture import Overview, draw_overview
-from outputs.scenes.table import SCENES_NAME, SceneRow, write_scenes
+from outputs.scenes.table import SCENES_NAME, write_scenes
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,9 @@ class Job:
     facilities: Sequence[Facility]
     source: ImagerySource
     reviews: Mapping[str, Sequence[Review]] = field(default_factory=dict)
-    """By area, oldest first."""
+    """By area, oldest first: what the verdicts on each detection come to."""
+    false_alarms: Sequence[FalseAlarm] = ()
+    """Places of any area that reviewers rejected."""
     radar: "Job | None" = None
     """The same job with radar as its source; None where the settings name no radar."""
     night: Sequence[MonthFile] = ()
@@ -101,6 +103,7 @@ class Job:
 
         """
         workspace = Workspace.open(root)
+        check_formats(workspace.config.products.timelapses)
         areas = {area.area_id: area for area in read_areas(workspace.areas_path)}
         if not areas:
             raise ConfigError(f"{workspace.areas_path}: expected at least one area; found none")
@@ -112,7 +115,8 @@ class Job:
             areas=areas,
             facilities=facilities,
             source=make_source(workspace),
-            reviews=read_reviews(workspace),
+            reviews=standing_reviews(workspace),
+            false_alarms=known_false_alarms(workspace),
             night=night_months(workspace),
         )
         watched_by_radar = radar_workspace(workspace)
@@ -212,6 +216,7 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
         "credit": job.source.credit,
         "source": config.source.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)),
         "pictures": config.limits.pictures,
+        "products": config.products.model_dump(mode="json"),
         "scenes": asdict(config.scenes),
         "persistence": asdict(config.persistence),
     }
@@ -227,7 +232,7 @@ def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
         facilities=digest([asdict(place) | {"location_4326": place.location_4326.wkb_hex} for place in places]),
         code=code_version(),
         scenes={ref.scene_id: ref.fingerprint for ref in refs},
-        reviews=digest(lines) if (lines := digest_lines(job.reviews.get(area.area_id, ()))) else "",
+        reviews=digest(lines) if (lines := digest_lines(area, job.reviews, job.false_alarms, config)) else "",
     )
 
 
@@ -289,38 +294,26 @@ def _make(  # noqa: PLR0913  # what it is made from, each under its name
         rows = scene_rows(area.area_id, choice, looks, found, grid.is_inside(area.polygon_4326))
         heard_rows = radar_rows(area.area_id, heard, grid.is_inside(area.polygon_4326))
         write_scenes(unfinished / SCENES_NAME, [*rows, *heard_rows])
-        _draw_looks(job, area, rows, looks, unfinished / PICTURES_NAME)
-        if found.registered is not None:
-            _draw(job, area, detections, found.registered, unfinished / PICTURES_NAME, heard=heard)
+        drawn = Drawn(
+            workspace=job.workspace,
+            area=area,
+            source=job.source,
+            refs=choice.chosen,
+            looks=looks,
+            found=found,
+            rows=rows,
+            detections=detections,
+            facilities=facilities_near(job, area),
+            heard=heard,
+            radar_credit=job.radar.source.credit if job.radar else "",
+        )
+        draw_all(unfinished, drawn)
         seal(unfinished, replace(_record(step, looks, detections, found.coverage), radar_years=heard.years))
     product = find_product(area_dir)
     if product is None:
         raise RuntimeError(f"{area_dir}: the product cannot be read back")
     begin_screen(product, found, choice.chosen, grid.is_inside(area.polygon_4326), config)
     return product
-
-
-def _draw(  # noqa: PLR0913  # what is drawn, and where
-    job: Job, area: Area, detections: gpd.GeoDataFrame, stack: Stack, folder: Path, *, heard: RadarLooks
-) -> None:
-    shown = most_telling(detections, job.workspace.config.limits.pictures)
-    surroundings = Surroundings(
-        area_name=area.name,
-        facilities=facilities_near(job, area),
-        credit=job.source.credit,
-        radar=(job.radar.source.credit, heard.years) if job.radar else ("", ()),
-        radar_platforms=heard.platforms,
-    )
-    draw_pictures(folder, shown, stack, surroundings)
-
-
-def _draw_looks(job: Job, area: Area, rows: Sequence[SceneRow], looks: Looks, folder: Path) -> None:
-    """Draw the picture of all scenes, if there are any and pictures are wanted."""
-    if not rows or job.workspace.config.limits.pictures == 0:
-        return
-    credit = credit_line(job.source.credit, {row.observed_at.year for row in rows})
-    overview = Overview(area_name=area.name, tiles=tuple(tiles(rows, looks)), credit=credit)
-    draw_overview(folder / looks_picture_name(area.area_id), overview)
 
 
 def _read_radar(job: Job, area: Area, choice: Choice | None, *, grid: Grid) -> RadarLooks:
@@ -350,9 +343,7 @@ def _findings(  # noqa: PLR0913  # what is looked at, and with what means
 
 def _answered(job: Job, area: Area, found: Findings, before: Product | None, *, grid: Grid) -> Answered:
     """Set what was found beside what the last run left and what people decided; then ask about known facilities."""
-    previous = _earlier_detections(before)
-    if previous is not None:
-        previous = wanted(previous, area)
+    previous = wanted(as_found(before.detections()), area) if before and before.is_intact() else None
     now = _circumstances(job, found, previous, grid=grid)
     reviews, params = job.reviews.get(area.area_id, ()), job.workspace.config.detection
     earlier = None if previous is None else previous[previous["event"] != Event.DESECURITISATION.value]
@@ -364,7 +355,9 @@ def _answered(job: Job, area: Area, found: Findings, before: Product | None, *, 
         reviews=reviews,
         night=job.night,
     )
-    return ask_about(asked, found, followed, previous, now)
+    answered = ask_about(asked, found, followed, previous, now)
+    published = corrected(answered.followed.detections, reviews, job.false_alarms)
+    return replace(answered, followed=replace(answered.followed, detections=published))
 
 
 def _circumstances(job: Job, found: Findings, previous: gpd.GeoDataFrame | None, *, grid: Grid) -> Circumstances:
@@ -385,10 +378,6 @@ def _seen_on(found: Findings, grid: Grid, outline_m: BaseGeometry) -> list[date]
     here = grid.is_inside(reproject(outline_m, from_epsg=grid.epsg, to_epsg=LON_LAT_EPSG))
     shares = seen_shares(found.registered, here)
     return [day for day, share in zip(found.registered.days, shares, strict=False) if share >= MOST]
-
-
-def _earlier_detections(before: Product | None) -> gpd.GeoDataFrame | None:
-    return before.detections() if before and before.is_intact() else None
 
 
 def _record(step: Step, looks: Looks, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> Record:

@@ -222,6 +222,15 @@ class LimitSettings(Section):
     """How many pictures to draw of one area: confirmed detections first, then the most confident."""
 
 
+class ProductSettings(Section):
+    """What is made beside tables and pictures."""
+
+    rasters: bool = True
+    """Maps of each area as cloud-optimised GeoTIFFs: before, after, change magnitude, onset date, clear looks."""
+    timelapses: tuple[Literal["webp", "gif", "mp4"], ...] = ("webp",)
+    """As what the time-lapse of each pictured detection is written; mp4 needs the program ffmpeg. Empty: not at all."""
+
+
 class StoreSettings(Section):
     """The record of all runs, detections, their history and verdicts."""
 
@@ -268,6 +277,7 @@ class Config(Section):
     join: JoinParams = JoinParams()
     """How detections are joined to known facilities."""
     limits: LimitSettings = LimitSettings()
+    products: ProductSettings = ProductSettings()
     budget: BudgetSettings = BudgetSettings()
     store: StoreSettings = StoreSettings()
 

@@ -77,11 +77,8 @@ def chip(stack: Stack, outline_m: BaseGeometry, *, margin_m: float) -> Chip:
 
     """
     window = chip_grid(stack.grid, outline_m, margin_m=margin_m)
-    top_row = round((stack.grid.top_m - window.top_m) / window.pixel_m)
-    left_col = round((window.left_m - stack.grid.left_m) / window.pixel_m)
-    part = stack.dataset.isel(
-        y=slice(top_row, top_row + window.height_px), x=slice(left_col, left_col + window.width_px)
-    )
+    rows, columns = window_of(stack.grid, window)
+    part = stack.dataset.isel(y=rows, x=columns)
     is_true_colour = all(name in stack.bands for name in RGB_BANDS)
     names = RGB_BANDS if is_true_colour else (stack.bands[0],) * 3
     rgb = np.stack([part[name].to_numpy() for name in names], axis=-1).astype(np.float32)
@@ -92,6 +89,13 @@ def chip(stack: Stack, outline_m: BaseGeometry, *, margin_m: float) -> Chip:
         clear_share=_clear_share(rgb, window, outline_m),
         is_true_colour=is_true_colour,
     )
+
+
+def window_of(grid: Grid, part: Grid) -> tuple[slice, slice]:
+    """Return the rows and columns of `grid` that `part` of it covers."""
+    top_row = round((grid.top_m - part.top_m) / part.pixel_m)
+    left_col = round((part.left_m - grid.left_m) / part.pixel_m)
+    return slice(top_row, top_row + part.height_px), slice(left_col, left_col + part.width_px)
 
 
 def choose_looks(looks: Chip, *, onset_after: date, onset_by: date, last_on: date | None = None) -> tuple[int, int]:

@@ -11,6 +11,9 @@ from geo.errors import GridMismatchError
 from geo.grid import Grid
 from outputs.vocabulary import EVENT_WORDS, NOT_REVIEWED, STATUS_WORDS, words
 
+TRUE_COLOUR = "True colour"
+ONE_BAND = "One band in grey"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacilityMark:
@@ -45,7 +48,8 @@ class BeforeAfter:
     """Who must be named for the imagery."""
     facilities: tuple[FacilityMark, ...] = ()
     review: str = NOT_REVIEWED
-    is_true_colour: bool = True
+    colours: str = TRUE_COLOUR
+    """Which bands are shown as red, green and blue."""
 
     def __post_init__(self) -> None:
         for name, chip in (("before", self.before), ("after", self.after)):
@@ -53,6 +57,11 @@ class BeforeAfter:
                 raise GridMismatchError(
                     f"{self.detection_id}: {name} has shape {chip.shape}, its grid asks for {(*self.grid.shape, 3)}"
                 )
+
+    @property
+    def is_false_colour(self) -> bool:
+        """Whether other bands than red, green and blue are shown, each with a stretch of its own."""
+        return self.colours not in {TRUE_COLOUR, ONE_BAND}
 
     @property
     def title(self) -> str:

@@ -1,9 +1,13 @@
 """Which fonts there are, and which characters they can draw."""
 
+import logging
 from functools import lru_cache
 
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
+
+# It reports on the console that a font has no "normal" weight. The reader of a picture cannot do anything about it.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 LATIN_FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so it is always there."""
@@ -38,6 +42,12 @@ def drawable(text: str) -> str:
     """
     on_one_line = " ".join(text.split())
     return "".join(char if _has_glyph(char) else _REPLACEMENT for char in on_one_line)
+
+
+def family_of(text: str) -> str:
+    """Return the first family that can draw all of `text`; the last one where none can."""
+    families = font_families()
+    return next((one for one in families if all(ord(char) in _codes(one) for char in text)), families[-1])
 
 
 def _has_glyph(char: str) -> bool:

@@ -1,8 +1,10 @@
 """What surrounds an image: how long, where, in words."""
 
+from collections.abc import Iterator
 from math import floor, log10
 
-from shapely.geometry import Point
+from shapely.geometry import LinearRing, Point, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from geo.crs import LON_LAT_EPSG, reproject
 from geo.grid import Grid
@@ -24,6 +26,14 @@ def scale_bar_m(longest_m: float) -> float:
 def length_words(length_m: float) -> str:
     """Return a length as people write it: ``200 m``, ``1.5 km``."""
     return f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"  # noqa: PLR2004
+
+
+def rings(shape: BaseGeometry) -> Iterator[LinearRing]:
+    """Give every outer and inner ring of a polygon or of many; nothing for points."""
+    for part in getattr(shape, "geoms", [shape]):
+        if isinstance(part, Polygon):
+            yield part.exterior
+            yield from part.interiors
 
 
 def place_words(grid: Grid) -> str:

@@ -1,6 +1,5 @@
 """How a before-and-after picture is drawn."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,18 +15,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-from shapely.geometry import LinearRing, Point, Polygon, box
+from shapely.geometry import Point, box
 from shapely.geometry.base import BaseGeometry
 
 from detection.schema import Status
 from outputs.pictures.contents import BeforeAfter, FacilityMark
 from outputs.pictures.fonts import drawable, font_families
-from outputs.pictures.furniture import length_words, place_words, scale_bar_m
-from outputs.pictures.stretch import joint_limits, stretched
+from outputs.pictures.furniture import length_words, place_words, rings, scale_bar_m
+from outputs.pictures.stretch import joint_limits, limits_of_each_band, stretched
 from outputs.vocabulary import EVENT_COLOURS, is_simulated
-
-# It reports on the console that a font has no "normal" weight. The reader of a picture cannot do anything about it.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 DPI = 100
 _POINTS = 72 / DPI
@@ -86,7 +82,8 @@ def sheet_as_png(picture: BeforeAfter) -> bytes:
     canvas = FigureCanvasAgg(figure)
     sheet = _sheet(figure, layout)
     _draw_header(sheet, picture, layout)
-    limits = joint_limits([picture.before, picture.after])
+    of_all = limits_of_each_band if picture.is_false_colour else joint_limits
+    limits = of_all([picture.before, picture.after])
     looks = (("Before", picture.before_on, picture.before), ("After", picture.after_on, picture.after))
     for side, (word, day, chip) in enumerate(looks):
         _draw_caption(sheet, layout, side, text=f"{word}: {day}", unseen_share=_unseen_share(chip))
@@ -199,7 +196,7 @@ def _draw_panel(
 def _draw_outline(axes: Axes, picture: BeforeAfter) -> None:
     """Draw a thin line with a white one beneath: seen on light and dark ground, and it hides little."""
     dashes = _dashes(picture.status)
-    for ring in _rings(picture.outline_m):
+    for ring in rings(picture.outline_m):
         x_m, y_m = ring.xy
         axes.plot(x_m, y_m, color="white", linewidth=3.4 * _POINTS, alpha=0.9, solid_joinstyle="miter")
         colour = _event_colour(picture.event)
@@ -211,7 +208,7 @@ def _draw_facility(axes: Axes, facility: FacilityMark, frame_m: BaseGeometry, *,
     shown = facility.location_m.intersection(frame_m)
     if shown.is_empty:
         return
-    for ring in _rings(facility.location_m):
+    for ring in rings(facility.location_m):
         axes.plot(*ring.xy, color=_INK, linewidth=2.6 * _POINTS, alpha=0.7)
         axes.plot(*ring.xy, color=_FACILITY, linewidth=1.4 * _POINTS, linestyle=(0, (1, 2)))
     point = shown.representative_point()
@@ -263,8 +260,8 @@ def _ground_words(picture: BeforeAfter, layout: Layout) -> str:
     """Say where it is, how large a pixel is, and what was done to it."""
     pixel = f"{picture.grid.pixel_m:g} m pixels"
     size = f"{pixel}, averaged {layout.shrink} by {layout.shrink}" if layout.shrink > 1 else f"{pixel}, not smoothed"
-    colours = "True colour" if picture.is_true_colour else "One band in grey"
-    return f"Centre {place_words(picture.grid)}. {colours}, {size}, both looks with one stretch."
+    stretch = "each band with one stretch for both looks" if picture.is_false_colour else "both looks with one stretch"
+    return f"Centre {place_words(picture.grid)}. {picture.colours}, {size}, {stretch}."
 
 
 def _draw_scale_bar(sheet: Axes, picture: BeforeAfter, layout: Layout, *, top: float) -> None:
@@ -328,14 +325,6 @@ def _write(  # noqa: PLR0913  # where, what, how large, how wide, how: bundling 
         drawn.set_text(plain[:middle].rstrip() + "…")
         fitting, too_long = (middle, too_long) if drawn.get_window_extent().width <= room_px else (fitting, middle)
     drawn.set_text(plain[:fitting].rstrip() + "…")
-
-
-def _rings(shape: BaseGeometry) -> Iterator[LinearRing]:
-    """Give every outer and inner ring of a polygon or of many; nothing for points."""
-    for part in getattr(shape, "geoms", [shape]):
-        if isinstance(part, Polygon):
-            yield part.exterior
-            yield from part.interiors
 
 
 def _unseen_share(chip: NDArray[np.float32]) -> float:

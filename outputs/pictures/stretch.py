@@ -11,6 +11,19 @@ MIN_RANGE_SHARE = 0.05
 """Of the brightest value: where there is less contrast than this, noise is not blown up to look like structure."""
 
 
+Limits = tuple[float, float] | NDArray[np.float32]
+"""What becomes black and what becomes white; of each band where an array, shape (2, 3)."""
+
+
+def limits_of_each_band(chips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the limits of each band of all `chips`, shape (2, 3): where bands are shown as other colours than theirs.
+
+    Infrared is brighter than red over all that grows: with one stretch for all bands the picture would be red alone.
+    """
+    bands = [joint_limits([chip[..., band : band + 1] for chip in chips]) for band in range(3)]
+    return np.array(bands, dtype=np.float32).T
+
+
 def joint_limits(chips: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
     """Return the values that become black and white in all `chips`, shapes (y, x, 3), NaN = not seen.
 
@@ -27,8 +40,8 @@ def joint_limits(chips: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
     return (low - lacking / 2, high + lacking / 2)
 
 
-def stretched(chip: NDArray[np.float32], limits: tuple[float, float]) -> NDArray[np.float32]:
+def stretched(chip: NDArray[np.float32], limits: Limits) -> NDArray[np.float32]:
     """Return `chip`, shape (y, x, 3), with `limits` moved to 0 and 1 and what lies beyond cut off. NaN stays NaN."""
-    low, high = limits
+    low, high = limits[0], limits[1]
     result: NDArray[np.float32] = np.clip((chip - low) / (high - low), 0, 1).astype(np.float32)
     return result

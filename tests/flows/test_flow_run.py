@@ -73,7 +73,8 @@ def test_a_run_leaves_everything_that_was_promised(ran: "Site") -> None:
     for name in LAYERS:
         assert (newest / name).stat().st_size > 0, name
     detections = json.loads((newest / "detections.geojson").read_text(encoding="utf-8"))["features"]
-    expected = {one["id"] for one in detections} | {"east-looks", "west-looks"}
+    found = {one["id"] for one in detections}
+    expected = found | {f"{name}-false-colour" for name in found} | {"east-looks", "west-looks"}
     assert {path.stem for path in (newest / "pictures").iterdir()} == expected
     assert verify_manifest(newest) == []
 

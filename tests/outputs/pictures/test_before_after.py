@@ -18,7 +18,7 @@ from geo.grid import Grid
 from geo.scene import RGB_BANDS, Quantity, Scene, Stack
 from outputs.pictures.before_after import draw_before_after
 from outputs.pictures.chips import chip, choose_looks
-from outputs.pictures.contents import BeforeAfter, FacilityMark
+from outputs.pictures.contents import ONE_BAND, BeforeAfter, FacilityMark
 from outputs.pictures.sheet import layout_of, to_screen
 
 GRID = Grid(epsg=32645, left_m=604_000, top_m=4_804_000, pixel_m=10, width_px=40, height_px=40)
@@ -127,7 +127,7 @@ def test_a_large_chip_is_averaged_and_still_in_place(tmp_path: Path) -> None:
         pytest.param({"area_name": "达坂城 $x^2$ دابانچىڭ \U000f0000 \n" * 20}, id="endless-name-in-any-script"),
         pytest.param({"credit": "Simulated imagery, not an observation"}, id="simulated"),
         pytest.param({"before": np.full((40, 40, 3), np.nan, np.float32)}, id="one-look-unseen"),
-        pytest.param({"event": "new_event", "status": "candidate", "is_true_colour": False}, id="unknown-event"),
+        pytest.param({"event": "new_event", "status": "candidate", "colours": ONE_BAND}, id="unknown-event"),
         pytest.param(
             {"outline_m": MultiPolygon([SQUARE, box(604_010, 4_803_900, 604_050, 4_803_950)])}, id="many-parts"
         ),
