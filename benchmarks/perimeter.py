@@ -25,7 +25,7 @@ from shapely.geometry import Point
 from aoi.facilities import Facility
 from benchmarks.trials import table
 from benchmarks.walls import REAL, SIMULATED, drawn_roughly, ground_of, ring_on, wall_of, with_walls
-from detection.desecuritisation.assess import MOST_ERROR_M, ring_of
+from detection.desecuritisation.assess import ring_of, watch_ring
 from detection.perimeter import ArcState, Perimeter, PerimeterParams, watch_perimeter
 from detection.perimeter.result import LOSSES
 from geo.crs import LON_LAT_EPSG, reproject
@@ -88,8 +88,7 @@ def _watch_traced(stack: Stack, middle: Point, params: PerimeterParams) -> Perim
     ring = ring_of(stack, Facility(facility_id="a", names=("a",), location_4326=place))
     if ring is None:
         return Perimeter(arcs=(), loss_p=nan, gain_p=nan, null_arcs=0, looks=stack.days, note="no ring")
-    error_m = min(max(params.outline_error_m, ring.median_uncertainty_m), MOST_ERROR_M)
-    return watch_perimeter(stack, ring.line_m, replace(params, outline_error_m=error_m))
+    return watch_ring(stack, ring, params)
 
 
 def power(case: Case, seeds: Sequence[int], *, data: Path | None, params: PerimeterParams) -> dict[str, Any]:

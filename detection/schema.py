@@ -195,7 +195,7 @@ PERIMETER_COLUMNS: Mapping[str, str] = {
 """One row a facility that was asked about, with ``arc`` 0, and one for each arc of its perimeter, from 1 on.
 
 ``state`` is the answer for the facility (indicated, cannot_tell), of an arc what is known of it (present, weakened,
-gone, appeared, cannot_tell); none says that nothing changed. ``smallest_m`` is the smallest wall, as width times
+gone, cannot_tell); none says that nothing changed. ``smallest_m`` is the smallest wall, as width times
 contrast in metres, whose loss would have been found there; missing where none would. ``loss_p`` and ``gain_p``: how
 probably chance makes so much loss, or gain, along any stretch of the perimeter. ``ring``: ``outline`` as somebody drew
 it, or ``traced``. Geometry: lines; missing where no perimeter is known."""

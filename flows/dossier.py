@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -28,8 +29,12 @@ from geo.grid import Grid
 from geo.scene import RGB_BANDS
 from geo.sources.base import SceneRef
 from outputs.dossier.contents import Dossier, Frame, Known, Look, Made
+from outputs.dossier.detection import DETECTIONS, detection_statement
 from outputs.dossier.document import write_document
 from outputs.dossier.page import write_page
+from outputs.dossier.results import Row, layer_rows, table_rows
+from outputs.dossier.statement_out import write_statement_document, write_statement_page
+from outputs.dossier.supplier import SUPPLIERS, supplier_statement
 from outputs.pictures.chips import chip_grid
 from outputs.scenes.table import SCENES_NAME
 
@@ -42,31 +47,95 @@ _LEAST_CLEAR = 0.3
 """A look at less of the picture (0-1) is not shown."""
 
 
-def write_dossier(root: Path, facility_id: str, show: Show, *, out: Path | None = None) -> None:
-    """Write the dossier of a facility as a page, and as a PDF of the same name beside it.
+def write_dossier(root: Path, subject: str, show: Show, *, out: Path | None = None) -> None:
+    """Write what is known of a facility, a detection or a supplier as a page, and as a PDF of the same name beside it.
 
     Args:
         root: The workspace.
-        facility_id: As the list of facilities has it.
+        subject: The id of a facility of its list; else of a detection of its newest run; else of a supplier of its
+            newest match.
         show: Tells where the files are.
-        out: The page, ending in .html; None: ``dossiers/FACILITY.html`` in the workspace.
+        out: The page, ending in .html; None: ``dossiers/ID.html`` in the workspace.
 
     Raises:
-        ConfigError: There is no such facility, it lies in no watched area, or that was never run.
+        ConfigError: There is no such id, or the facility lies in no watched area, or that was never run.
         OutputError: The disk does not take it.
 
     """
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a missing weight of a font is no trouble
-    page = out or root / "dossiers" / f"{facility_id}.html"
-    if page.suffix.lower() not in {".html", ".htm"}:
-        raise ConfigError(f"--out {page}: expected a name that ends in .html; the PDF is put beside it")
-    dossier = gather(Job.open(root), facility_id)
+    page = _page(root, subject, out)
+    job = Job.open(root)
+    if subject not in {facility.facility_id for facility in job.facilities}:
+        folder = _results_with(job, subject)
+        if folder is not None:
+            write_statement(root, subject, show, results=folder, out=out)
+            return
+    dossier = gather(job, subject)
     write_page(page, dossier)
     document = page.with_suffix(".pdf")
     write_document(document, dossier)
-    show.document({"facility_id": facility_id, "page": str(page), "pdf": str(document), "frames": len(dossier.frames)})
+    show.document({"facility_id": subject, "page": str(page), "pdf": str(document), "frames": len(dossier.frames)})
     show.say(f"dossier: {page}")
     show.say(f"PDF:     {document}")
+
+
+def write_statement(root: Path, subject: str, show: Show, *, results: Path, out: Path | None = None) -> None:
+    """Write the statement about a supplier or a detection as a page, and as a PDF beside it.
+
+    Args:
+        root: The workspace.
+        subject: The id of the supplier or the detection.
+        show: Tells where the files are.
+        results: A folder that a check or match of suppliers wrote, or the folder of a run.
+        out: As for `write_dossier`.
+
+    Raises:
+        ConfigError: The folder holds no such results, or nothing has this id.
+        OutputError: The disk does not take it.
+
+    """
+    page = _page(root, subject, out)
+    now = datetime.now(UTC)
+    if (results / SUPPLIERS).is_file():
+        statement = supplier_statement(results, subject, created_at=now)
+    elif (results / DETECTIONS).is_file():
+        statement = detection_statement(results, subject, created_at=now)
+    else:
+        raise ConfigError(f"{results}: expected {SUPPLIERS} or {DETECTIONS} there; it has neither")
+    write_statement_page(page, statement)
+    document = page.with_suffix(".pdf")
+    write_statement_document(document, statement)
+    records = len(statement.records)
+    show.document({"id": subject, "kind": statement.kind, "page": str(page), "pdf": str(document), "records": records})
+    show.say(f"statement: {page}")
+    show.say(f"PDF:       {document}")
+
+
+def _page(root: Path, subject: str, out: Path | None) -> Path:
+    """Return where the page is written."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a missing weight of a font is no trouble
+    stem = re.sub(r"[^\w.-]+", "_", subject).lstrip(".") or "_"
+    page = out or root / "dossiers" / f"{stem}.html"
+    if page.suffix.lower() not in {".html", ".htm"}:
+        raise ConfigError(f"--out {page}: expected a name that ends in .html; the PDF is put beside it")
+    return page
+
+
+def _results_with(job: Job, subject: str) -> Path | None:
+    """Return the newest run that has a detection of this id, or the newest match that has a supplier of it."""
+    latest = job.workspace.latest
+    found = latest / DETECTIONS
+    if found.is_file() and any(row.record_id == subject for row in _rows(latest, DETECTIONS)):
+        return latest
+    matches = sorted((job.workspace.root / "matches").glob(f"*/{SUPPLIERS}"))
+    if matches and any(row.record_id == subject for row in _rows(matches[-1].parent, SUPPLIERS)):
+        return matches[-1].parent
+    return None
+
+
+def _rows(folder: Path, name: str) -> tuple[Row, ...]:
+    if name == DETECTIONS:
+        return layer_rows(folder, name, id_column="detection_id")
+    return table_rows(folder, name, id_column="supplier_id")
 
 
 def gather(job: Job, facility_id: str) -> Dossier:
@@ -103,7 +172,10 @@ def _facility(job: Job, facility_id: str) -> Facility:
         if facility.facility_id == facility_id:
             return facility
     known = ", ".join(facility.facility_id for facility in job.facilities[:10]) or "none"
-    raise ConfigError(f"no facility is called {facility_id!r}; {job.workspace.facilities_path} has: {known}")
+    raise ConfigError(
+        f"no facility, no detection of the newest run and no supplier of the newest match has the id {facility_id!r}; "
+        f"{job.workspace.facilities_path} has: {known}"
+    )
 
 
 def _area(job: Job, facility: Facility) -> tuple[Area, Product]:

@@ -29,14 +29,12 @@ ARC_WORDS: Mapping[str, str] = {
     "present": "A line stands out",
     "weakened": "Weakened",
     "gone": "Gone",
-    "appeared": "Appeared",
     "cannot_tell": "Cannot tell",
 }
 ARC_COLOURS: Mapping[str, str] = {
     "present": "#1f5fbf",
     "weakened": "#c25e00",
     "gone": "#c00000",
-    "appeared": "#6a2fd8",
     "cannot_tell": "#5c5c5c",
 }
 ANSWER_WORDS: Mapping[str, str] = {

@@ -18,7 +18,7 @@ from aoi.facilities import FacilityKind
 from detection.desecuritisation.demolition import DemolitionParams, LostRoof, total_area_m2
 from detection.desecuritisation.proxies import Proxy, ProxyKind
 from detection.perimeter import ArcState, Perimeter
-from detection.perimeter.result import CHANGES
+from detection.perimeter.result import LOSSES
 
 CONFIRM = "An indication from 10 m imagery: confirm it on finer imagery before it is used."
 CONFIRM_ANY = "What 10 m imagery leaves open, finer imagery may tell."
@@ -142,7 +142,7 @@ class Desecuritisation:
 
 
 def _number(value: float) -> float | None:
-    return round(value, 5) if isfinite(value) else None
+    return float(f"{value:.3g}") if isfinite(value) else None
 
 
 def weigh_desecuritisation(
@@ -177,7 +177,7 @@ def weigh_desecuritisation(
 
 
 def _lost_share(perimeter: Perimeter) -> float:
-    return perimeter.share(ArcState.GONE, ArcState.WEAKENED)
+    return perimeter.share(*LOSSES)
 
 
 def _wall_is_lost(perimeter: Perimeter, params: DesecuritisationParams) -> bool:
@@ -213,7 +213,7 @@ def _ramp(value: float, low: float, high: float) -> float:
 
 def _changed(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> tuple[date, date] | None:
     """Return the interval of the earliest sign; arcs that went are dated together, where they could be."""
-    arcs = [(arc.changed_after, arc.changed_by) for arc in perimeter.arcs if arc.state in CHANGES - {ArcState.APPEARED}]
+    arcs = [(arc.changed_after, arc.changed_by) for arc in perimeter.lost_arcs]
     signs = [(after, by) for after, by in arcs if after is not None and by is not None]
     signs = [perimeter.changed] if perimeter.changed is not None else signs
     signs += [(roof.gone_after, roof.gone_by) for roof in roofs if roof.is_loss]
@@ -247,15 +247,19 @@ def why_not(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:
         )
     if lost := _lost_share(perimeter):
         reasons.append(f"along {lost:.0%} a line stands out less, which chance makes with p = {perimeter.loss_p:.2g}")
-    if appeared := perimeter.share(ArcState.APPEARED):
-        reasons.append(f"along {appeared:.0%} a line stands out where none did")
-    unknown = sorted({arc.reason for arc in perimeter.arcs if arc.state is ArcState.CANNOT_TELL})
-    reasons += [reason for reason in unknown if reason != perimeter.note]
+    unknown = sorted({arc.reason for arc in perimeter.arcs if arc.state is ArcState.CANNOT_TELL} - {perimeter.note})
+    reasons += [f"along {_share_of(perimeter, reason):.0%}, {reason}" for reason in unknown]
     if any(roof.is_open for roof in roofs):
         reasons.append("a roof was lost so lately that something may still be built in its place")
     if any(roof.replaced_by for roof in roofs):
         reasons.append("a roof was lost and built anew")
     return "; ".join(reasons) or "too little of the perimeter was seen"
+
+
+def _share_of(perimeter: Perimeter, reason: str) -> float:
+    """Return the share (0-1) of the perimeter's length whose state has this reason."""
+    total = sum(arc.line_m.length for arc in perimeter.arcs)
+    return sum(arc.line_m.length for arc in perimeter.arcs if arc.reason == reason) / total if total else 0.0
 
 
 def proxy_names(found: Desecuritisation, params: DesecuritisationParams | None = None) -> tuple[ProxyKind, ...]:

@@ -18,12 +18,12 @@ class ArcState(StrEnum):
     """It stands out less than before, but does."""
     GONE = "gone"
     """It stood out before and does not any more."""
-    APPEARED = "appeared"
-    """It stands out, and did not before."""
     CANNOT_TELL = "cannot_tell"
+    """Also where a line came to stand out: a wall that was built, a road beside it, and a road that a wall hid until
+    it was taken away look alike."""
 
 
-CHANGES = frozenset({ArcState.WEAKENED, ArcState.GONE, ArcState.APPEARED})
+LOSSES = frozenset({ArcState.WEAKENED, ArcState.GONE})
 """The states that say that something changed."""
 
 
@@ -42,6 +42,9 @@ class PerimeterParams:
 
     outline_error_m: float = 5.0
     """How far the line may lie off its drawn place: it is looked for so far to both sides, in the copies, too."""
+
+    beside_m: float = 30.0
+    """So far beyond that it is looked for what changed beside the line instead of on it."""
 
     copies: int = 1100
     """Displaced and turned copies from which chance is learnt: for a probability of 0.001 more than a thousand."""
@@ -127,7 +130,7 @@ class Perimeter:
     @property
     def lost_arcs(self) -> tuple[Arc, ...]:
         """The arcs that are gone or weakened."""
-        return tuple(arc for arc in self.arcs if arc.state in {ArcState.GONE, ArcState.WEAKENED})
+        return tuple(arc for arc in self.arcs if arc.state in LOSSES)
 
     def share(self, *states: ArcState) -> float:
         """Return the share (0-1) of the perimeter's length in `states`."""

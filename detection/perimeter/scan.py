@@ -35,8 +35,8 @@ class Scan:
     """Standard error of the difference."""
     looks: NDArray[np.int64]
     """Looks compared before and after, shape (2, cut, copy, arc)."""
-    last_compared: tuple[int, ...]
-    """Index of the last date that was compared, for each cut: later ones have no counterpart of their season."""
+    compared: NDArray[np.bool_]
+    """Shape (side, cut, time): the looks before, and those after, that have a counterpart of their season."""
 
 
 def scan_cuts(contrast: Values, days: Sequence[date], params: PerimeterParams) -> Scan:
@@ -55,8 +55,15 @@ def scan_cuts(contrast: Values, days: Sequence[date], params: PerimeterParams) -
         after=after,
         error=error,
         looks=np.stack([side.looks for side in sides], axis=1),
-        last_compared=tuple(int(np.flatnonzero(in_season[:, :cut].any(axis=1))[-1]) for cut in cuts),
+        compared=np.stack([_compared(in_season, cut) for cut in cuts], axis=1) if cuts else np.empty((2, 0, 0), bool),
     )
+
+
+def _compared(in_season: NDArray[np.bool_], cut: int) -> NDArray[np.bool_]:
+    """Return which looks before and after `cut` have a counterpart on the other side, shape (2, time)."""
+    is_before = np.arange(len(in_season)) < cut
+    has_after, has_before = in_season[:, ~is_before].any(axis=1), in_season[:, is_before].any(axis=1)
+    return np.stack([is_before & has_after, ~is_before & has_before])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,11 +78,7 @@ class _Sides:
 
 
 def _compare(contrast: Values, in_season: NDArray[np.bool_], cut: int, usual: float, params: PerimeterParams) -> _Sides:
-    is_before = np.arange(len(contrast)) < cut
-    sides = (
-        contrast[is_before & in_season[:, ~is_before].any(axis=1)],
-        contrast[~is_before & in_season[:, is_before].any(axis=1)],
-    )
+    sides = [contrast[chosen] for chosen in _compared(in_season, cut)]
     looks = np.stack([np.isfinite(side).sum(axis=0) for side in sides])
     means = [mean_of_seen(side) for side in sides]
     spread = sum(np.nansum(np.square(side - mean), axis=0) for side, mean in zip(sides, means, strict=True))

@@ -11,6 +11,7 @@ from detection.perimeter.copies import Copies
 from detection.perimeter.lines import Line, Search, contrasts, offsets
 from detection.perimeter.result import PerimeterParams
 from geo.crs import LON_LAT_EPSG, reproject
+from geo.grid import Grid
 from geo.scene import Stack
 from geo.sun import Sun, sun_on
 
@@ -31,6 +32,10 @@ class Series:
     """Shape (copy, arc): how far outwards the line was looked for."""
     width_m: float
     """Mean width of wall and shadow across the line."""
+    beside: Values
+    """Shape (time, shift, arc): the contrast of the true perimeter at each of `beside_m`."""
+    beside_m: Values
+    """How far outwards of the drawn line, ascending."""
 
 
 def series_of(stack: Stack, copies: Copies, params: PerimeterParams) -> Series:
@@ -50,7 +55,29 @@ def series_of(stack: Stack, copies: Copies, params: PerimeterParams) -> Series:
     contrast = np.take_along_axis(found, best[None, None], axis=1)[:, 0]
     contrast[:, 1:] = np.where(copies.is_free[1:], contrast[:, 1:], np.nan)
     offset_m = (best - reach).astype(np.float32) * np.float32(step_m)
-    return Series(contrast=contrast, offset_m=offset_m, width_m=_mean_width_m(suns, params))
+    beside, beside_m = _beside(combined.astype(np.float32), stack.grid, copies, suns, params)
+    return Series(
+        contrast=contrast,
+        offset_m=offset_m,
+        width_m=_mean_width_m(suns, params),
+        beside=beside,
+        beside_m=beside_m,
+    )
+
+
+def _beside(
+    combined: Values, grid: Grid, copies: Copies, suns: Sequence[Sun], params: PerimeterParams
+) -> tuple[Values, Values]:
+    """Return the contrast of the true perimeter on and beside its line, and how far outwards that is."""
+    step_m = grid.pixel_m / 2
+    reach = round((params.outline_error_m + params.beside_m) / step_m)
+    shifts = range(-reach, reach + 1)
+    is_true = copies.line.arc < copies.is_free.shape[1]
+    line = Line(
+        place_m=copies.line.place_m[is_true], outwards=copies.line.outwards[is_true], arc=copies.line.arc[is_true]
+    )
+    search = Search(wall=params.wall, across_m=offsets(params.reach_m + reach * step_m, step_m), shifts=shifts)
+    return contrasts(combined, grid, line, suns, search), np.array(shifts, dtype=np.float32) * np.float32(step_m)
 
 
 def _clearest_shift(found: Values) -> NDArray[np.intp]:

@@ -11,22 +11,24 @@ from detection.chance.tails import ChanceTail
 from detection.perimeter.copies import copies_of
 from detection.perimeter.dating import changed_between, pooled_series
 from detection.perimeter.lines import Line, along
-from detection.perimeter.result import CHANGES, Arc, ArcState, Perimeter, PerimeterParams
+from detection.perimeter.result import LOSSES, Arc, ArcState, Perimeter, PerimeterParams
 from detection.perimeter.scan import Scan, best_of, scan_cuts, stretch_p
-from detection.perimeter.series import Series, Values, series_of
+from detection.perimeter.series import Series, Values, mean_of_seen, series_of
 from geo.scene import Stack
 
 _POWER_Z = 1.28
 """Standard deviations above the critical value at which nine changes in ten are found."""
 
 
-def watch_perimeter(stack: Stack, ring_m: LinearRing, params: PerimeterParams) -> Perimeter:
+def watch_perimeter(stack: Stack, ring_m: LinearRing, params: PerimeterParams, *, chosen: float = 1.0) -> Perimeter:
     """Say, arc by arc, whether the wall along `ring_m` stands, and when that changed.
 
     Args:
         stack: Co-registered and normalised looks, of any pixel size.
         ring_m: The perimeter, in the CRS of the stack's grid.
         params: How it is watched.
+        chosen: By how much the probabilities of arcs are multiplied: above 1 where the line was chosen in these looks
+            because something stands out along it.
 
     """
     line = along(ring_m, spacing_m=min(params.spacing_m, stack.grid.pixel_m), arc_m=params.arc_m)
@@ -37,17 +39,17 @@ def watch_perimeter(stack: Stack, ring_m: LinearRing, params: PerimeterParams) -
     series = series_of(stack, copies, params)
     if np.isfinite(series.contrast[:, 1:]).any(axis=0).sum() < params.least_null:
         return _untold(line, stack.days, "too few copies of the perimeter were seen clearly")
-    return _judge(series, line, stack.days, params)
+    return _judge(series, line, stack.days, params, chosen)
 
 
-def _judge(series: Series, line: Line, days: Sequence[date], params: PerimeterParams) -> Perimeter:
+def _judge(series: Series, line: Line, days: Sequence[date], params: PerimeterParams, chosen: float) -> Perimeter:
     scan = scan_cuts(series.contrast, days, params)
     if not scan.cuts or not np.isfinite(scan.error[:, 0]).any():
         return _untold(line, days, f"fewer than {params.min_looks} looks of one season before and after")
     tails = {name: ChanceTail.of(best_of(getattr(scan, name)[:, 1:]).ravel()) for name in ("loss", "gain")}
-    evidence = _Evidence(scan=scan, series=series, line=line, days=days, tails=tails)
+    evidence = _Evidence(scan=scan, series=series, line=line, days=days, tails=tails, chosen=chosen)
     arcs = [_arc(evidence, arc, params) for arc in range(line.arcs)]
-    lost = [index for index, arc in enumerate(arcs) if arc.state in {ArcState.GONE, ArcState.WEAKENED}]
+    lost = [index for index, arc in enumerate(arcs) if arc.state in LOSSES]
     return Perimeter(
         arcs=tuple(arcs),
         loss_p=stretch_p(scan.loss),
@@ -68,10 +70,29 @@ class _Evidence:
     days: Sequence[date]
     tails: Mapping[str, ChanceTail]
     """Of ``loss`` and of ``gain``."""
+    chosen: float
+    """By how much probabilities are multiplied."""
 
     def changed(self, arcs: Sequence[int]) -> tuple[date, date] | None:
         """Return between which looks some arcs changed, taken together."""
         return changed_between(pooled_series(self.series.contrast[:, 0], arcs), self.days)
+
+    @property
+    def pixel_m(self) -> float:
+        """The size of a pixel: half of it is the step by which places are told apart."""
+        return 2 * float(self.series.beside_m[1] - self.series.beside_m[0])
+
+    def off_m(self, cut: int, arc: int, params: PerimeterParams) -> float:
+        """Return how far what changed most at a cut lies off the line that stood out before.
+
+        A road built beside a dark wall takes away from the contrast on the wall's line, but what it changes most lies
+        where the road is.
+        """
+        before, after = (mean_of_seen(self.series.beside[side, :, arc]) for side in self.scan.compared[:, cut])
+        is_near = np.abs(self.series.beside_m) <= max(params.outline_error_m, self.pixel_m / 2)
+        stood = np.argmax(np.where(is_near, np.abs(np.nan_to_num(before)), -1))
+        changed = np.argmax(np.abs(np.nan_to_num(after - before)))
+        return float(abs(self.series.beside_m[changed] - self.series.beside_m[stood]))
 
 
 def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
@@ -83,13 +104,17 @@ def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
     kind = "gain" if p["gain"] < p["loss"] else "loss"
     at = best[kind]
     present = (_present_p(scan.before[at], arc), _present_p(scan.after[at], arc))
-    change_p = float(np.minimum(1.0, 2 * p[kind]))  # the rarer of two was taken; NaN stays
+    change_p = float(np.minimum(1.0, 2 * evidence.chosen * p[kind]))  # the rarer of two was taken; NaN stays
     state, reason = _state(kind, change_p, present, params)
-    later = evidence.days[scan.last_compared[at] + 1 :]
+    if state in {ArcState.PRESENT, ArcState.WEAKENED} and scan.before[at, 0, arc] * scan.after[at, 0, arc] < 0:
+        state, reason = ArcState.CANNOT_TELL, _TURNED
+    if state in LOSSES and (off_m := evidence.off_m(at, arc, params)) > evidence.pixel_m / 2:
+        state, reason = ArcState.CANNOT_TELL, f"what changed lies {off_m:.0f} m beside the line that stood out"
+    later = evidence.days[int(np.flatnonzero(scan.compared[:, at].any(axis=0))[-1]) + 1 :]
     if state is ArcState.PRESENT and len(later) >= params.min_looks:
         state, reason = ArcState.CANNOT_TELL, f"from {later[0]} on, looks are of a season that was not seen before"
-    changed = (evidence.changed([arc]) if state in CHANGES else None) or (None, None)
-    critical = tails["loss"].critical(params.change_p / 2)
+    changed = (evidence.changed([arc]) if state in LOSSES else None) or (None, None)
+    critical = tails["loss"].critical(params.change_p / 2 / evidence.chosen)
     return Arc(
         line_m=evidence.line.arc_line(arc),
         state=state,
@@ -128,11 +153,16 @@ _UNCLEAR = {
     False: "a line stands out at times; the difference may be chance",
     True: "something changed here, but no line stood out clearly enough to be called a wall",
 }
+_NEW_LINE = (
+    "a line stands out where none did before: a wall that was built, a road or strip beside it, or one that a wall "
+    "had hidden, look alike"
+)
+_TURNED = "what stands out turned from dark to bright, or the reverse: something came or went beside something else"
 _NO_LINE = "no line ever stood out here: a wall too thin, a fence and open ground look alike"
 _STATES: Mapping[tuple[str, bool, bool], tuple[ArcState, str]] = {
     ("loss", True, False): (ArcState.GONE, "the line stood out before and does not any more"),
     ("loss", True, True): (ArcState.WEAKENED, "the line stands out less than before, but still does"),
-    ("gain", False, True): (ArcState.APPEARED, "a line stands out where none did before"),
+    ("gain", False, True): (ArcState.CANNOT_TELL, _NEW_LINE),
     ("gain", True, True): (ArcState.PRESENT, "a line stands out before and after, more clearly after"),
     ("", True, True): (ArcState.PRESENT, "a line stands out before and after"),
     ("", False, False): (ArcState.CANNOT_TELL, _NO_LINE),

@@ -1,28 +1,27 @@
-"""The dossier as a PDF of a few pages, for whoever prints or files it."""
+"""The dossier as a PDF of pages of one size, for whoever prints or files it."""
 
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from math import ceil
 from pathlib import Path
-from textwrap import wrap
 
+import numpy as np
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
+from PIL import Image
 
 from geo.atomic import atomic_file
 from outputs.dossier import words as said
 from outputs.dossier.contents import Dossier, built_curve
-from outputs.dossier.figures import INK, SOFT, built_figure, looks_figure, perimeter_figures
+from outputs.dossier.figures import built_figure, looks_figure, perimeter_figures, png
+from outputs.dossier.pages import BOTTOM, INK, LEFT, PAGE_IN, TOP, Head, Paragraph, heading, sheet, text_sheets
 from outputs.dossier.timelapse import enlarged, screens
-from outputs.pictures.fonts import drawable, font_families
 from outputs.pictures.furniture import lon_lat_words
-from outputs.vocabulary import FACILITY_WORDS, is_simulated, words
+from outputs.vocabulary import FACILITY_WORDS, words
 
-_PAGE_IN = (8.27, 11.69)
-_LEFT, _TOP, _BOTTOM = 0.09, 0.92, 0.07
-_LINE_PT = 13.0
-_COLUMNS_CHARS = 92
 _FRAMES_A_PAGE = 20
 _ACROSS = 4
+_GAP = 0.015
 
 Line = tuple[str, bool]
 """Text, and whether it is a heading."""
@@ -46,19 +45,44 @@ def write_document(path: Path, dossier: Dossier) -> None:
 
 
 def _figures(dossier: Dossier) -> Iterator[Figure]:
-    texts = _text_pages(_lines(dossier))
-    for number, lines in enumerate(texts, start=1):
-        yield _text_page(dossier, lines, of=(number, len(texts)))
-    figures = (
-        *perimeter_figures(dossier, width_in=7.0),
-        built_figure(built_curve(dossier.detections), dossier.made.credit, width_in=8.0),
-        looks_figure(dossier.looks, dossier.made.credit, width_in=8.0),
+    credit = dossier.made.credit
+    head = Head(title=f"Dossier: {dossier.name}", foot=credit)
+    yield from text_sheets(head, [_paragraph(line) for line in _lines(dossier)])
+    places = perimeter_figures(dossier, width_in=6.6)
+    yield from _plates(Head(title="The place, and its perimeter arc by arc", foot=credit), places)
+    drawn = (
+        built_figure(built_curve(dossier.detections), credit, width_in=7.0),
+        looks_figure(dossier.looks, credit, width_in=7.0),
     )
-    for figure in figures:
-        if figure is not None:
-            figure.text(0.01, 0.002, drawable(dossier.made.credit), fontsize=6.5, color=SOFT, parse_math=False)
-            yield figure
+    curves = [figure for figure in drawn if figure is not None]
+    yield from _plates(Head(title="Built area, and the looks that counted", foot=credit), curves)
     yield from _film_pages(dossier)
+
+
+def _paragraph(line: Line) -> Paragraph:
+    text, is_heading = line
+    return heading(text) if is_heading else Paragraph(text=text, gap_pt=3.5)
+
+
+def _plates(head: Head, figures: Sequence[Figure]) -> Iterator[Figure]:
+    """Give pages with pictures one below the other, each as wide as it was drawn, or as the page allows."""
+    page, y = None, 0.0
+    for figure in figures:
+        image = np.asarray(Image.open(BytesIO(png(figure))).convert("RGB"))
+        width = min(figure.get_figwidth() / PAGE_IN[0], 1 - 2 * LEFT)
+        height = width * PAGE_IN[0] * image.shape[0] / image.shape[1] / PAGE_IN[1]
+        if page is not None and y - height < BOTTOM:
+            yield page
+            page = None
+        if page is None:
+            page, y = sheet(head), TOP - 0.02
+        shrunk = min(1.0, (y - BOTTOM) / height)
+        axes = page.add_axes(((1 - width * shrunk) / 2, y - height * shrunk, width * shrunk, height * shrunk))
+        axes.imshow(image, interpolation="none")
+        axes.set_axis_off()
+        y -= height * shrunk + _GAP
+    if page is not None:
+        yield page
 
 
 def _lines(dossier: Dossier) -> list[Line]:
@@ -82,9 +106,12 @@ def _lines(dossier: Dossier) -> list[Line]:
     ]
     lines.append(("What could not be seen", True))
     lines += [(line, False) for line in said.unseen_words(dossier)]
+    lines.append(("Alternatives considered", True))
+    lines += [(line, False) for line in said.alternative_words(dossier)]
     lines.append(("Sources", True))
     sources = [known.source, made.credit, *([made.night_credit] if made.night_credit else [])]
     lines += [(source, False) for source in sources]
+    lines.append((said.RECORDS, False))
     made_by = f"sitewatch {made.version}, settings {made.settings_hash}"
     lines.append((f"{made.area_name}; run {made.run_id}; {made_by}", False))
     return lines
@@ -100,59 +127,17 @@ def _detection(one: said.DetectionWords) -> str:
     return f"{what} ({one.detection_id}, {one.review})"
 
 
-def _text_pages(lines: Sequence[Line]) -> list[list[Line]]:
-    """Return the lines, broken to the width of the page, page by page."""
-    broken: list[Line] = []
-    for text, is_heading in lines:
-        parts = wrap(drawable(text), _COLUMNS_CHARS if not is_heading else 70) or [""]
-        broken += [("", False)] if is_heading else []
-        broken += [(part if index == 0 or is_heading else f"   {part}", is_heading) for index, part in enumerate(parts)]
-    room = int((_TOP - _BOTTOM - 0.05) * _PAGE_IN[1] * 72 / _LINE_PT)
-    return [broken[start : start + room] for start in range(0, len(broken), room)]
-
-
-def _text_page(dossier: Dossier, lines: Sequence[Line], *, of: tuple[int, int]) -> Figure:
-    figure = _page(dossier, f"Dossier: {dossier.name}" if of[0] == 1 else f"{dossier.name} ({of[0]} of {of[1]})")
-    y = _TOP - 0.05
-    for text, is_heading in lines:
-        weight = "bold" if is_heading else "normal"
-        figure.text(
-            _LEFT,
-            y,
-            text,
-            fontsize=9.5 if is_heading else 8.5,
-            weight=weight,
-            color=INK,
-            family=font_families(),
-            parse_math=False,
-        )
-        y -= _LINE_PT / 72 / _PAGE_IN[1]
-    return figure
-
-
-def _page(dossier: Dossier, title: str) -> Figure:
-    """Return an empty page with its title and its foot, and what says that it is no observation."""
-    figure = Figure(figsize=_PAGE_IN)
-    figure.text(_LEFT, _TOP, drawable(title)[:70], fontsize=15, weight="bold", family=font_families(), parse_math=False)
-    figure.text(_LEFT, 0.03, drawable(dossier.made.credit), fontsize=7.5, color=SOFT, parse_math=False)
-    if is_simulated(dossier.made.credit):
-        box = {"facecolor": "#8f0000", "pad": 5, "lw": 0}
-        text = drawable(dossier.made.credit).upper()
-        figure.text(0.5, 0.965, text, ha="center", color="white", weight="bold", fontsize=9, bbox=box)
-    return figure
-
-
 def _film_pages(dossier: Dossier) -> Iterator[Figure]:
     shown = list(zip(dossier.frames, screens(dossier.frames), strict=True))
     for start in range(0, len(shown), _FRAMES_A_PAGE):
         part = shown[start : start + _FRAMES_A_PAGE]
-        figure = _page(dossier, "Time-lapse")
+        figure = sheet(Head(title="Time-lapse", foot=dossier.made.credit))
         rows = ceil(_FRAMES_A_PAGE / _ACROSS)
         for index, (frame, screen) in enumerate(part):
             row, column = divmod(index, _ACROSS)
-            width, height = (1 - 2 * _LEFT) / _ACROSS, (_TOP - _BOTTOM - 0.02) / rows
+            width, height = (1 - 2 * LEFT) / _ACROSS, (TOP - BOTTOM - 0.02) / rows
             axes = figure.add_axes(
-                (_LEFT + column * width, _TOP - 0.02 - (row + 1) * height, width * 0.95, height * 0.88)
+                (LEFT + column * width, TOP - 0.02 - (row + 1) * height, width * 0.95, height * 0.88)
             )
             axes.imshow(enlarged(screen, 2), interpolation="nearest")
             axes.set_axis_off()

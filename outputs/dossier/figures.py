@@ -28,7 +28,6 @@ DASHES: dict[str, Any] = {
     "present": "solid",
     "weakened": (0, (6, 1.5, 1, 1.5)),
     "gone": (0, (3, 1.6)),
-    "appeared": "solid",
     "cannot_tell": (0, (1, 1.4)),
 }
 """No state is told by its colour alone: it has dashes of its own, and each arc its number."""
@@ -127,7 +126,13 @@ def _draw_arcs(axes: Axes, arcs: Sequence[dict[str, Any]]) -> None:
         line: LineString = arc["geometry"]
         x, y = line.xy
         axes.plot(x, y, color="white", linewidth=4.2, solid_capstyle="butt")
-        axes.plot(x, y, color=ARC_COLOURS[arc["state"]], linewidth=2.4, linestyle=DASHES[arc["state"]])
+        axes.plot(
+            x,
+            y,
+            color=ARC_COLOURS.get(arc["state"], INK),
+            linewidth=2.4,
+            linestyle=DASHES.get(arc["state"], DASHES["cannot_tell"]),
+        )
         at = np.asarray(line.interpolate(0.5, normalized=True).coords[0])
         away = (at - middle) / max(float(np.hypot(*(at - middle))), 1e-9)
         place = at + _OUTSIDE_M * away

@@ -14,7 +14,7 @@ from outputs.dossier.contents import Dossier, built_curve
 from outputs.dossier.figures import built_figure, looks_figure, perimeter_figures, png
 from outputs.dossier.timelapse import animation, film
 from outputs.pictures.furniture import lon_lat_words
-from outputs.site.summary import size_words
+from outputs.site.amounts import size_words
 from outputs.vocabulary import FACILITY_WORDS, is_simulated, words
 
 
@@ -72,6 +72,8 @@ def page_of(dossier: Dossier) -> str:
         not_used=said.not_used(dossier),
         detections=said.detection_words(dossier),
         unseen=said.unseen_words(dossier),
+        alternatives=said.alternative_words(dossier),
+        where=said.RECORDS,
     )
 
 

@@ -8,21 +8,13 @@ from typing import Any
 import pandas as pd
 
 from detection.desecuritisation.verdict import UNSEEN
+from detection.schema import Event
 from outputs.dossier.contents import Dossier
+from outputs.dossier.detection import OTHERWISE
+from outputs.site.amounts import share_words, size_words
 from outputs.site.evidence import not_seen_of
-from outputs.site.summary import share_words, size_words
+from outputs.site.perimeters import proxy_words as proxies_of
 from outputs.vocabulary import ANSWER_WORDS, ARC_WORDS, EVENT_WORDS, STATUS_WORDS, words
-
-_PROXIES = {
-    "strip_greened": "the strip outside greened",
-    "strip_brighter": "the strip outside turned brighter",
-    "strip_darker": "the strip outside turned darker",
-    "yard_greened": "the strip inside greened",
-    "new_opening": "a new opening",
-    "road_through": "a new line leads through",
-    "night_light": "darker at night than its surroundings",
-}
-_PROXY_P = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +119,7 @@ def detection_words(dossier: Dossier) -> tuple[DetectionWords, ...]:
 def proxy_words(dossier: Dossier) -> tuple[str, ...]:
     """Return what else changed beyond chance beside the line: named apart, for none of it proves anything."""
     answer = dossier.answer
-    told = json.loads(str(answer["evidence"])).get("proxies", {}) if answer and answer["evidence"] else {}
-    return tuple(
-        f"{_PROXIES.get(name, name)} (p = {one['p']:.2g})"
-        for name, one in told.items()
-        if one["p"] is not None and one["p"] <= _PROXY_P
-    )
+    return proxies_of(answer["evidence"]) if answer else ()
 
 
 def unseen_words(dossier: Dossier) -> tuple[str, ...]:
@@ -155,6 +142,28 @@ def unseen_words(dossier: Dossier) -> tuple[str, ...]:
     used = sum(look.is_used for look in dossier.looks)
     lines.append(f"{used} of {len(dossier.looks)} acquisitions were used.")
     return (*lines, *dossier.frames_left_out)
+
+
+RECORDS = (
+    "Where each figure is written down: of an arc in perimeters.csv of the run, by facility and arc (0: the answer); "
+    "of a detection in detections.geojson, by its id; of a look in scenes.csv, by its day."
+)
+
+
+def alternative_words(dossier: Dossier) -> tuple[str, ...]:
+    """Return what else may be true, whatever the answer is."""
+    answer = dossier.answer
+    lines = []
+    if answer is not None and answer["state"] == "indicated":
+        lines += [
+            f"Possible, and not excluded: {one[:1].lower()}{one[1:]}" for one in OTHERWISE[Event.DESECURITISATION]
+        ]
+    elif answer is not None:
+        lines.append("That the wall stands, and that it was taken away: neither is excluded where nothing can be told.")
+    events = dict.fromkeys(str(event) for event in dossier.detections["event"] if event != Event.DESECURITISATION)
+    for event in events:
+        lines += [f"{words(EVENT_WORDS, event)} may also be: {one[:1].lower()}{one[1:]}" for one in OTHERWISE[event]]
+    return (*lines, "What a place is for, and whether people are held there, cannot be seen from above.")
 
 
 def not_used(dossier: Dossier) -> tuple[str, ...]:

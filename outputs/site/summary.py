@@ -1,6 +1,5 @@
 """One page that tells what a run found, what it could not see, and why it says so. It needs no network."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,11 +12,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shapely.geometry.base import BaseGeometry
 
+from detection.desecuritisation.verdict import UNSEEN
 from detection.schema import Event, Outcome, Relation, Status
 from geo.atomic import atomic_file
 from outputs.pictures.furniture import length_words, lon_lat_words
+from outputs.site.amounts import share_words, size_words
 from outputs.site.evidence import Evidence, evidence_of, not_seen_of
 from outputs.site.maps import Mark, SmallMap, small_map
+from outputs.site.perimeters import perimeter_views
 from outputs.tables import in_lon_lat
 from outputs.vocabulary import (
     EVENT_COLOURS,
@@ -42,7 +44,6 @@ _STATUS_ORDER = (
     Status.DROPPED,
     Status.REJECTED,
 )
-_HECTARE_M2 = 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,6 +72,8 @@ class RunSummary:
     """Path of the table of all scenes, relative to the page, with forward slashes."""
     looks_pictures: Mapping[str, str] = field(default_factory=dict)
     """Area id to the path of the picture of all its scenes, likewise."""
+    perimeters: gpd.GeoDataFrame = field(default_factory=gpd.GeoDataFrame)
+    """What is known of the perimeters of facilities, as `detection.schema` has it."""
 
     def __post_init__(self) -> None:
         if self.created_at.utcoffset() is None:
@@ -148,6 +151,8 @@ def page_of(summary: RunSummary) -> str:
             created=f"{summary.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
             detections=detections,
             coverage=coverage,
+            perimeters=perimeter_views(summary.perimeters, _names(summary.facilities), area_names),
+            unsaid=UNSEEN,
             unseen=[row for row in coverage if row.is_unseen],
             confirmed=sum(row.status == STATUS_WORDS[Status.CONFIRMED] for row in detections),
             candidates=sum(row.status == STATUS_WORDS[Status.CANDIDATE] for row in detections),
@@ -364,17 +369,3 @@ def _names(frame: gpd.GeoDataFrame) -> dict[str, str]:
 
 def _day(stamp: Any) -> str:  # noqa: ANN401  # a day as pandas keeps it
     return "none" if pd.isna(stamp) else f"{pd.Timestamp(stamp):%Y-%m-%d}"
-
-
-def size_words(area_m2: float) -> str:
-    """Return an area in square metres, and in hectares from one hectare on."""
-    if area_m2 >= _HECTARE_M2:
-        return f"{area_m2 / _HECTARE_M2:,.1f} ha"
-    return f"{area_m2:,.0f} m²"
-
-
-def share_words(share: float) -> str:
-    """Return a share in whole per cent, never rounded up to all or down to nothing."""
-    if 0 < share < 1:
-        return f"{min(max(math.floor(100 * share + 0.5), 1), 99)} %"
-    return f"{100 * share:.0f} %"

@@ -9,8 +9,11 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyogrio
 import pytest
+import rasterio
+from affine import Affine
 from shapely.geometry import LinearRing, LineString, Point, Polygon, mapping
 from typer.testing import CliRunner
 
@@ -25,7 +28,7 @@ from detection.perimeter.ring import outline_ring
 from flows.area.perimeters import facilities_asked
 from flows.cli import app
 from flows.runs.run import run_workspace
-from flows.settings.config import Config, SimulatedSettings
+from flows.settings.config import Config, NightLightSettings, SimulatedSettings
 from flows.settings.template import default_toml
 from geo.crs import reproject
 from geo.sources.simulated import scenario
@@ -146,7 +149,7 @@ def test_what_cannot_be_told_is_no_detection_but_stands_in_the_table_with_its_re
 def test_a_verdict_is_kept_and_what_is_not_shown_any_more_is_dropped(watched: "Site", told: dict[str, bool]) -> None:
     run_workspace(watched.root)
     (found,) = detections(watched)
-    asked = ["review", found["detection_id"], "rejected", "--reviewer", "ayse", "--workspace", str(watched.root)]
+    asked = ["review", "add", found["detection_id"], "rejected", "--reviewer", "ayse", "--workspace", str(watched.root)]
     assert CliRunner().invoke(app, asked).exit_code == 0
     run_workspace(watched.root)
     (again,) = detections(watched)
@@ -196,12 +199,35 @@ def test_a_facility_that_was_asked_for_counts_whatever_its_kind_and_one_outside_
 # --- the whole of it, on simulated imagery ------------------------------------------------------------
 
 
-def simulated(folder: Path, name: str) -> tuple[Path, Scenario]:
+def dim_from(folder: Path, place: Point, day: date, *, factor: float) -> None:
+    """Write composites of night light, one a month around `day`, in which the place shines `factor` as bright after."""
+    folder.mkdir()
+    rng = np.random.default_rng(5)
+    side, step = 120, 1 / 240
+    west, north = place.x - side / 2 * step, place.y + side / 2 * step
+    for month in range(-12, 13):
+        year, index = divmod(day.year * 12 + day.month - 1 + month, 12)
+        values = 4 * np.exp(rng.normal(0, 0.1)) * np.exp(rng.normal(0, 0.05, (side, side)))
+        if month > 0:
+            values[side // 2 - 2 : side // 2 + 2, side // 2 - 2 : side // 2 + 2] *= factor
+        profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "width": side, "height": side}
+        where = {"crs": "EPSG:4326", "transform": Affine(step, 0, west, 0, -step, north)}
+        with rasterio.open(folder / f"night_{year}-{index + 1:02d}.tif", "w", **profile, **where) as file:
+            file.write(values.astype(np.float32), 1)
+
+
+def simulated(folder: Path, name: str, *, night_factor: float | None = None) -> tuple[Path, Scenario]:
     """Make a workspace over one simulated world with its watch lists."""
     root = folder / "sim"
     assert CliRunner().invoke(app, ["init", str(root), "--quiet"]).exit_code == 0
     world = scenario(name, seed=1)
-    settings = default_toml(Config(source=SimulatedSettings(scenario=name, seed=1)))
+    night = NightLightSettings(path="night", credit="Invented night light, for a test") if night_factor else None
+    settings = default_toml(
+        Config(source=SimulatedSettings(scenario=name, seed=1), **({"nightlight": night} if night else {}))
+    )
+    if night_factor:
+        (place,), truth = world.known_places(), world.truth().iloc[0]
+        dim_from(root / "night", place.geometry_4326.centroid, truth["started_on"].date(), factor=night_factor)
     (root / "sitewatch.toml").write_text(settings, encoding="utf-8")
     areas = [({"id": one.area_id, "name": one.name}, one.polygon_4326) for one in world.areas()]
     places = [
@@ -218,7 +244,7 @@ def simulated(folder: Path, name: str) -> tuple[Path, Scenario]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_detector")
 def test_a_wall_that_is_taken_away_is_indicated_with_the_true_date_in_its_interval(tmp_path: Path) -> None:
-    root, world = simulated(tmp_path, "opening")
+    root, world = simulated(tmp_path, "opening", night_factor=0.4)
     assert run_workspace(root).exit_code == 0
     document = json.loads((root / "latest" / "detections.geojson").read_text(encoding="utf-8"))
     rows = [one["properties"] for one in document["features"] if one["properties"]["event"] == "desecuritisation"]
@@ -236,6 +262,18 @@ def test_a_wall_that_is_taken_away_is_indicated_with_the_true_date_in_its_interv
     assert "De-securitisation indicated" in page
     assert out.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     assert json.loads(made.stdout)["frames"] > 10
+    head = perimeters(root)[0]
+    light = json.loads(head["evidence"])["proxies"]["night_light"]
+    assert 0 < light["p"] < 0.001
+    assert light["change"] < -0.1
+    assert "night" not in f"{head['reason']}{head['text']}"
+    for told in (page, (root / "latest" / "summary.html").read_text(encoding="utf-8")):
+        apart, night = (
+            told.find("no proof that a wall is gone"),
+            told.find("darker at night than its surroundings (p < 0.0001)"),
+        )
+        assert 0 < apart < night
+    assert "Invented night light, for a test" in page
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import geopandas as gpd
 import pytest
 
 from geo.errors import OutputError
-from outputs.site.summary import RunSummary, page_of, share_words, size_words, write_summary
+from outputs.site.amounts import share_words, size_words
+from outputs.site.summary import RunSummary, page_of, write_summary
 
 EMPTY = gpd.GeoDataFrame()
 
