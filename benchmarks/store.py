@@ -4,36 +4,49 @@
 
 The detections are made up: squares in a grid, each with the evidence of a real one. Written are the GeoPackage and the
 GeoJSON file of a run and its table of moves; recorded is that run in a new store, then a second run in which one
-detection in a hundred has changed; read is the newest state of one area and the queue of the fifty most telling
-candidates. The same rows written by geopandas alone into a GeoPackage without styles stand beside it.
+detection in a hundred has changed; read is the newest state of one area and what lies in a small box. Ten thousand
+verdicts of two readers on the most telling detections are added, a tenth of them in conflict; the review queue is then
+asked ten times for each of: everybody's, that of a reader who has judged all these, that of a third reader, blind. The
+same rows written by geopandas alone into a GeoPackage without styles stand beside it.
 """
 
 import argparse
 import json
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 from sqlalchemy import select
 
 from benchmarks.trials import table
-from detection.life.history import Move
-from detection.schema import Status, coverage_frame, detections_frame
+from detection.life.history import Move, Review
+from detection.schema import Status, Verdict, coverage_frame, detections_frame
 from outputs.evidence.history import HISTORY_TABLE, write_moves
-from outputs.evidence.manifest import RunRecord, write_manifest
+from outputs.evidence.manifest import write_manifest
+from outputs.evidence.record import RunRecord
 from outputs.layers.geojson import write_geojson
 from outputs.layers.geopackage import write_geopackage
+from outputs.review.queue import review_queue
 from outputs.scenes.table import SCENES_NAME, write_scenes
-from outputs.store import Store, record_run, tables
+from outputs.store import Store, add_reviews, record_run, tables
+from outputs.store.places import detections_within
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 PER_AREA = 500
 SIDE_DEG = 0.002
+VERDICTS = 10_000
+QUEUES: Mapping[str, Mapping[str, Any]] = {
+    "the queue of everybody, 50": {},
+    "the queue of a reader who judged 5000, 50": {"reader": "a", "readers": 2},
+    "the queue of a third reader, blind, 50": {"reader": "c", "readers": 3},
+}
 _EVIDENCE = json.dumps(
     {
         "features": {
@@ -79,7 +92,7 @@ def made_up(count: int) -> gpd.GeoDataFrame:
     return detections_frame(rows, epsg=4326)
 
 
-def _square(number: int) -> object:
+def _square(number: int) -> Polygon:
     west, south = 75 + (number % 1000) * 2 * SIDE_DEG, 38 + (number // 1000) * 2 * SIDE_DEG
     return box(west, south, west + SIDE_DEG, south + SIDE_DEG)
 
@@ -145,14 +158,48 @@ def measure(count: int, url: str, folder: Path) -> list[dict[str, float | str]]:
     record_run(store, folder / "run-2")
     took(f"record {count} of which one in a hundred changed")
     now = tables.detections
-    queue = select(now).where(now.c.status == "candidate").order_by(now.c.confidence.desc()).limit(50)
     with store.reading() as connection:
-        connection.execute(queue).all()
-        took("read the 50 most confident candidates")
         connection.execute(select(now).where(now.c.area_id == "area-0003")).all()
         took(f"read the {min(count, PER_AREA)} detections of an area")
+    west, south, *_ = _square(count // 2).bounds
+    found = detections_within(store, (west, south, west + 10 * SIDE_DEG, south + 5 * SIDE_DEG))
+    took(f"find the {len(found)} detections in a box")
+    judged = add_verdicts(store, min(VERDICTS, count // 10))
+    took(f"add {judged} verdicts")
+    rows = [*took.rows, *(queue_times(store, name, asked) for name, asked in QUEUES.items())]
     store.close()
-    return took.rows
+    return rows
+
+
+def add_verdicts(store: Store, count: int) -> int:
+    """Add verdicts of two readers on the most telling detections; in every tenth they disagree."""
+    now = tables.detections
+    with store.reading() as connection:
+        asked = select(now.c.detection_id, now.c.area_id).order_by(now.c.worth.desc(), now.c.detection_id.desc())
+        rows = connection.execute(asked.limit(count // 2)).all()
+    given = [
+        (area, Review(detection_id=name, verdict=_verdict(number, reader), reviewer=reader, at=START))
+        for number, (name, area) in enumerate(rows)
+        for reader in ("a", "b")
+    ]
+    return add_reviews(store, given)
+
+
+def _verdict(number: int, reader: str) -> Verdict:
+    is_other = reader == "b" and number % 10 == 0
+    return Verdict.REJECTED if is_other else Verdict.CONFIRMED
+
+
+def queue_times(store: Store, name: str, asked: Mapping[str, Any]) -> dict[str, float | str]:
+    """Return the median over ten questions, and how long the slowest took."""
+    wall, cpu = [], []
+    for _ in range(10):
+        began = (time.perf_counter(), time.process_time())
+        review_queue(store, limit=50, **asked)
+        wall.append(time.perf_counter() - began[0])
+        cpu.append(time.process_time() - began[1])
+    seconds = {"seconds": round(statistics.median(wall), 4), "cpu_s": round(statistics.median(cpu), 4)}
+    return {"step": f"{name} (slowest {max(wall):.3f})", **seconds}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

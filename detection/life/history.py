@@ -16,7 +16,7 @@ import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
 from detection.life.lifecycle import LifecycleParams, shared_share
-from detection.schema import Phase, Status, Verdict, as_detections
+from detection.schema import Event, Phase, Status, Verdict, as_detections
 
 _SAME_PLACE_SHARE = 0.3
 _REGROWN = 1.2
@@ -63,6 +63,12 @@ class Review:
     at: datetime
     """Aware, in UTC."""
     note: str = ""
+    event: Event | None = None
+    """What happened instead, where the reviewer corrected it."""
+    outline_4326: BaseGeometry | None = None
+    """Its outline, where the reviewer corrected it."""
+    settles: bool = False
+    """Whether it takes the place of all earlier verdicts on the detection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,6 +19,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
 Areas = Annotated[list[str] | None, typer.Option("--area", help="Only this area; may be given several times.")]
 OverBudget = Annotated[bool, typer.Option("--over-budget", help="Start even if it would exceed the month's [budget].")]
+Reviewer = Annotated[str, typer.Option(help="Who decides: a name or initials.")]
 Force = Annotated[bool, typer.Option("--force", help="Make every product again, even if nothing changed.")]
 
 

@@ -47,3 +47,19 @@ def layer(
         from flows.export import export_layer  # noqa: PLC0415
 
         export_layer(folder_of(context, workspace), path, show)
+
+
+@app.command("project", epilog=EXIT_CODES)
+def project(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    *,
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Copy the newest run's layers and rasters with a QGIS project, to be handed on as one folder."""
+    with speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.export import export_project  # noqa: PLC0415
+
+        export_project(folder_of(context, workspace), folder, show)

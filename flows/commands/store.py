@@ -57,3 +57,21 @@ def store_import(
         from flows.store import import_runs  # noqa: PLC0415
 
         import_runs(folder_of(context, workspace), show)
+
+
+@app.command("styles")
+def store_styles(  # noqa: PLR0913  # each argument is an option of the command
+    context: typer.Context,
+    *,
+    project: Annotated[Path | None, typer.Option(help="Also write a QGIS project, NAME.qgz, that opens them.")] = None,
+    service: Annotated[str, typer.Option(help="The entry of pg_service.conf by which QGIS finds the database.")] = "",
+    authcfg: Annotated[str, typer.Option(help="The id of QGIS' own credentials; no password is written down.")] = "",
+    workspace: Folder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make the layers of a PostGIS store open in QGIS live, in the styles that the GeoPackage has."""
+    with speaking(context, quiet=quiet, as_json=as_json) as show:
+        from flows.store import share_styles  # noqa: PLC0415
+
+        share_styles(folder_of(context, workspace), show, project=project, service=service, authcfg=authcfg)

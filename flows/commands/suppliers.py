@@ -36,6 +36,9 @@ def check(  # noqa: PLR0913  # each argument is an option of the command
     weights: Weights = None,
     previous: Annotated[Path | None, typer.Option(help="The folder of an earlier check, to compare with.")] = None,
     quarter: Annotated[str, typer.Option(help="Such as 2026Q3; without it the current one.")] = "",
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", "-w", help="Also record the result in this workspace's store.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -43,6 +46,7 @@ def check(  # noqa: PLR0913  # each argument is an option of the command
     with speaking(context, quiet=quiet, as_json=as_json) as show:
         if quarter and not re.fullmatch(r"\d{4}Q[1-4]", quarter):
             raise typer.BadParameter(f"expected a quarter such as 2026Q3; got {quarter}", param_hint="--quarter")
+        from flows.settings.workspace import Workspace  # noqa: PLC0415
         from flows.suppliers.check import CheckFiles, check_suppliers  # noqa: PLC0415
 
         files = CheckFiles(
@@ -56,7 +60,8 @@ def check(  # noqa: PLR0913  # each argument is an option of the command
             previous=previous,
             quarter=quarter,
         )
-        raise typer.Exit(check_suppliers(files, out, show))
+        kept = Workspace.open(folder_of(context, workspace)) if workspace or context.find_root().obj[0] else None
+        raise typer.Exit(check_suppliers(files, out, show, workspace=kept))
 
 
 @app.command("columns")

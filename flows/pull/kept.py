@@ -19,6 +19,7 @@ from flows.reading.parallel import Bounds, Done
 from flows.settings.config import SentinelHubSettings
 from flows.settings.workspace import Workspace, writing
 from flows.show import Listener, Show, plural, show_table
+from flows.store import keep_spending
 from geo.cache import CachedSource, Entry, ImageStore, PruneRules, choose_to_prune
 from geo.cache.store import DamagedEntryError
 from geo.errors import ConfigError, QuotaExceededError, SitewatchError, SourceError
@@ -112,6 +113,7 @@ def pull_workspace(
         report = pull(one, one.source, each, progress=progress) if isinstance(one.source, CachedSource) else None
         if report is not None:
             reports.append(report if one is job else _as_radar(report))
+    keep_spending(job.workspace)
     stopped = next((report.stopped for report in reports if report.stopped), "")
     return PullReport(areas=tuple(area for report in reports for area in report.areas), stopped=stopped)
 

@@ -23,11 +23,14 @@ from aoi.read.suppliers import read_suppliers
 from aoi.read.vector import import_facilities
 from aoi.suppliers import Supplier
 from flows.settings.version import code_version
+from flows.settings.workspace import Workspace
 from flows.show import Bar, Show, plural
+from flows.store import keep_assessment
 from flows.suppliers.tell import LIMITS, interval_text, tell
 from geo.atomic import atomic_folder
 from geo.errors import AoiError, OutputError
-from outputs.evidence.manifest import RunRecord, write_manifest
+from outputs.evidence.manifest import MANIFEST_NAME, write_manifest
+from outputs.evidence.record import RunRecord
 from outputs.matching.match import NameMatch, match
 from outputs.risk import disclosure, portfolio, weights
 from outputs.risk.assess import Assessment, assess
@@ -36,6 +39,7 @@ from outputs.risk.places import Located, join_places
 from outputs.risk.relations import Known
 from outputs.risk.sheets import write_csv, write_workbook
 from outputs.risk.tables import COLUMNS, Row, Tables, tables_of
+from outputs.store.assessments import Assessed
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +89,10 @@ class Checked:
     created_at: datetime
 
 
-def check_suppliers(files: CheckFiles, out: Path, show: Show) -> int:
+def check_suppliers(files: CheckFiles, out: Path, show: Show, *, workspace: Workspace | None = None) -> int:
     """Assess a supplier list and write everything to `out`; return 0, or 1 if rows had to be kept aside.
+
+    With a `workspace` the assessment is recorded in its store, too.
 
     Raises:
         AoiError: A file cannot be read or understood.
@@ -99,6 +105,8 @@ def check_suppliers(files: CheckFiles, out: Path, show: Show) -> int:
         bar.start(len(STEPS))
         checked = check(gather(files), bar)
         write_check(checked, out)
+        if workspace is not None:
+            keep_assessment(workspace, assessed_of(checked, out))
         bar.step(STEPS[-1])
     return tell(checked.found, checked.known, checked.gathered.rejected, out, show)
 
@@ -248,6 +256,22 @@ def write_check(checked: Checked, out: Path) -> None:
         shutil.copyfile(disclosure.SCHEMA_PATH, folder / "disclosure.schema.json")
         shutil.copyfile(files.weights or weights.WEIGHTS_PATH, folder / "weights.toml")
         write_manifest(folder, _record(checked, about))
+
+
+def assessed_of(checked: Checked, out: Path) -> Assessed:
+    """Return what the store keeps of a check that was written to `out`."""
+    return Assessed(
+        assessment_id=f"suppliers-{checked.created_at:%Y%m%dT%H%M%SZ}",
+        created_at=checked.created_at,
+        code_version=code_version(),
+        manifest=(out / MANIFEST_NAME).read_bytes(),
+        site_kind=checked.gathered.site_kind,
+        about={"folder": str(out), "list": Path(checked.gathered.suppliers.path).name},
+        tables=checked.tables,
+        sites={name: site.location_4326 for name, site in checked.known.sites.items()},
+        corporate=checked.gathered.links,
+        buyer=checked.found.buyer,
+    )
 
 
 def _write_tables(folder: Path, tables: Tables, indicators: Sequence[Row], about: Sequence[Row]) -> None:

@@ -10,8 +10,11 @@ from pyogrio.errors import DataSourceError
 from aoi.facilities import Facility
 from detection.schema import Status, as_detections
 from flows.runs.publish import STAMP
+from flows.settings.config import CONFIG_NAME
+from flows.settings.workspace import Workspace
 from flows.show import Show
-from flows.suppliers.check import STEPS, CheckFiles, check, gather, refuse_existing, write_check
+from flows.store import keep_assessment
+from flows.suppliers.check import STEPS, CheckFiles, assessed_of, check, gather, refuse_existing, write_check
 from flows.suppliers.tell import tell
 from geo.errors import ConfigError
 from outputs.vocabulary import EVENT_WORDS, STATUS_WORDS, words
@@ -53,6 +56,8 @@ def match_run(root: Path, run: Path | None, files: CheckFiles, show: Show, *, ou
         inputs = (*gathered.inputs, folder / "detections.geojson")
         checked = check(replace(gathered, sites=seen, has_sites=True, site_kind="detection", inputs=inputs), bar)
         write_check(checked, target)
+        if (root / CONFIG_NAME).exists():  # a list can be matched with a run's folder alone
+            keep_assessment(Workspace.open(root), assessed_of(checked, target))
     return tell(checked.found, checked.known, checked.gathered.rejected, target, show)
 
 

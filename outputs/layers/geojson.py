@@ -5,6 +5,7 @@ import math
 from collections.abc import Hashable, Mapping
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -24,20 +25,23 @@ _JSON_COLUMNS = frozenset(
     name for columns in (DETECTION_COLUMNS, COVERAGE_COLUMNS) for name, kind in columns.items() if kind == "json"
 )
 _ID_COLUMNS = ("detection_id", "id", "area_id")
+_NO_MEMBERS: Mapping[str, Any] = MappingProxyType({})
 
 
-def write_geojson(path: Path, frame: gpd.GeoDataFrame, *, credit: str = "") -> None:
+def write_geojson(
+    path: Path, frame: gpd.GeoDataFrame, *, credit: str = "", members: Mapping[str, Any] = _NO_MEMBERS
+) -> None:
     """Write `frame`, in any CRS, as one FeatureCollection in longitude and latitude.
 
     Outer rings run anticlockwise, numbers that are missing become null, dates ``YYYY-MM-DD``, and columns that hold
     JSON as text (``evidence``, ``scene_ids``, ``not_seen``) become JSON themselves. `credit` is added as the member
-    ``attribution`` beside the features.
+    ``attribution`` beside the features, and so are `members`.
 
     Raises:
         OutputError: The file cannot be written.
 
     """
-    collection = feature_collection(frame, credit=credit)
+    collection = feature_collection(frame, credit=credit, members=members)
     # One feature a line: readable, and two runs can be compared line by line.
     features = ",\n".join(_text(feature) for feature in collection.pop("features"))
     head = _text(collection).removesuffix("}")
@@ -45,14 +49,16 @@ def write_geojson(path: Path, frame: gpd.GeoDataFrame, *, credit: str = "") -> N
         part.write_text(f'{head}, "features": [\n{features}\n]}}\n', encoding="utf-8")
 
 
-def feature_collection(frame: gpd.GeoDataFrame, *, credit: str = "") -> dict[str, Any]:
+def feature_collection(
+    frame: gpd.GeoDataFrame, *, credit: str = "", members: Mapping[str, Any] = _NO_MEMBERS
+) -> dict[str, Any]:
     """Return `frame` as the plain values of a GeoJSON FeatureCollection."""
     shapes = in_lon_lat(frame).geometry
     names = [name for name in frame.columns if name != shapes.name]
     rows = frame[names].to_dict("records")
     features = [_feature(row, shape) for row, shape in zip(rows, shapes, strict=True)]
     attribution = {"attribution": credit} if credit else {}
-    return {"type": "FeatureCollection", **attribution, "features": features}
+    return {"type": "FeatureCollection", **attribution, **members, "features": features}
 
 
 def _text(value: Mapping[str, Any]) -> str:

@@ -110,7 +110,14 @@ def write_geopackage(path: Path, layers: Mapping[str, gpd.GeoDataFrame], *, cred
     with atomic_file(path) as part:
         try:
             for name, layer in LAYERS.items():
-                _write_layer(part, name, frames[name], description=f"{layer.description} {credit}".strip())
+                write_table(
+                    part,
+                    name,
+                    frames[name],
+                    columns=layer.columns,
+                    geometry_type=layer.geometry_type,
+                    description=f"{layer.description} {credit}".strip(),
+                )
             _embed_styles(part)
         except _WRITER_ERRORS as error:
             raise OutputError(f"cannot write {path}: {error}") from error
@@ -128,18 +135,36 @@ def _frames(layers: Mapping[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFram
     return frames
 
 
-def _write_layer(path: Path, name: str, frame: gpd.GeoDataFrame, *, description: str) -> None:
-    layer = LAYERS[name]
-    columns = columns_of(frame, layer.columns)
+def write_table(  # noqa: PLR0913 - what a layer is made of
+    path: Path,
+    name: str,
+    frame: gpd.GeoDataFrame,
+    *,
+    columns: Mapping[str, str],
+    description: str,
+    geometry_type: str = "MultiPolygon",
+) -> None:
+    """Write `frame`, in EPSG:4326, as a layer of a GeoPackage, which is made if it is missing.
+
+    Args:
+        path: The GeoPackage.
+        name: The layer's.
+        frame: A column that is missing is written empty; columns beyond the known ones are kept.
+        columns: Column to kind, as in `detection.schema`.
+        description: For readers.
+        geometry_type: Of the layer.
+
+    """
+    arrays = columns_of(frame, columns)
     raw.write(
         path,
         frame.geometry.to_wkb().to_numpy(dtype=object),
-        list(columns.values()),
-        list(columns),
+        list(arrays.values()),
+        list(arrays),
         layer=name,
         driver="GPKG",
-        geometry_type=layer.geometry_type,
-        promote_to_multi=layer.geometry_type.startswith("Multi"),
+        geometry_type=geometry_type,
+        promote_to_multi=geometry_type.startswith("Multi"),
         crs=f"EPSG:{LON_LAT_EPSG}",
         dataset_options={"VERSION": "1.2"},  # QGIS 3.22 warns about newer ones
         layer_options={"GEOMETRY_NAME": GEOMETRY_COLUMN, "FID": ROW_COLUMN, "DESCRIPTION": description},
@@ -223,4 +248,10 @@ def _embed_styles(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(_STYLES_TABLE)
         database.execute(_STYLES_CONTENTS)
-        database.executemany(_STYLE_ROW, [(name, GEOMETRY_COLUMN, style_of(name)) for name in LAYERS])
+        for name in LAYERS:
+            embed_style(database, name)
+
+
+def embed_style(database: sqlite3.Connection, layer: str) -> None:
+    """Add the style of one more layer to a GeoPackage that has styles."""
+    database.execute(_STYLE_ROW, (layer, GEOMETRY_COLUMN, style_of(layer)))

@@ -32,18 +32,20 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time of a ZIP file: the same detections give the same bytes."""
 
 
-def write_kml(path: Path, detections: gpd.GeoDataFrame, *, credit: str) -> None:
-    """Write `detections`, in any CRS, as KML without pictures.
+def write_kml(path: Path, detections: gpd.GeoDataFrame, *, credit: str, remark: str = "") -> None:
+    """Write `detections`, in any CRS, as KML without pictures; `remark` is said of all and of each of them.
 
     Raises:
         OutputError: The file cannot be written.
 
     """
     with atomic_file(path) as part:
-        part.write_bytes(kml_document(detections, credit=credit, pictures={}))
+        part.write_bytes(kml_document(detections, credit=credit, pictures={}, remark=remark))
 
 
-def write_kmz(path: Path, detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping[str, Path]) -> None:
+def write_kmz(
+    path: Path, detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping[str, Path], remark: str = ""
+) -> None:
     """Write `detections`, in any CRS, as KMZ with the pictures of those that have one.
 
     Raises:
@@ -53,18 +55,20 @@ def write_kmz(path: Path, detections: gpd.GeoDataFrame, *, credit: str, pictures
     shown = {name: pictures[name] for name in detections["detection_id"] if name in pictures}
     inside = {name: f"pictures/{picture.name}" for name, picture in shown.items()}
     with atomic_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        document = kml_document(detections, credit=credit, pictures=inside)
+        document = kml_document(detections, credit=credit, pictures=inside, remark=remark)
         archive.writestr(zipfile.ZipInfo("doc.kml", _EPOCH), document, zipfile.ZIP_DEFLATED)
         for name, picture in shown.items():
             archive.writestr(zipfile.ZipInfo(inside[name], _EPOCH), picture.read_bytes())
 
 
-def kml_document(detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping[str, str]) -> bytes:
+def kml_document(
+    detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping[str, str], remark: str = ""
+) -> bytes:
     """Return the document; `pictures` are paths beside it, by detection id."""
     root = ET.Element("kml", xmlns=NAMESPACE)
     document = ET.SubElement(root, "Document")
     _text(document, "name", "sitewatch: detections")
-    _text(document, "description", f"{credit}. {LIMITS}")
+    _text(document, "description", " ".join(filter(None, (remark, f"{credit}.", LIMITS))))
     for event in Event:
         _style(document, event)
     rows = in_lon_lat(detections).to_dict("records")
@@ -74,7 +78,7 @@ def kml_document(detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping
             folder = ET.SubElement(document, "Folder")
             _text(folder, "name", f"{EVENT_WORDS[event]} ({len(of_event)})")
             for row in of_event:
-                _placemark(folder, row, credit=credit, picture=pictures.get(row["detection_id"]))
+                _placemark(folder, row, said=(credit, remark), picture=pictures.get(row["detection_id"]))
     buffer = BytesIO()
     ET.ElementTree(root).write(buffer, encoding="utf-8", xml_declaration=True)
     return buffer.getvalue()
@@ -90,10 +94,10 @@ def _style(document: ET.Element, event: Event) -> None:
     _text(ET.SubElement(style, "BalloonStyle"), "text", "$[description]")
 
 
-def _placemark(folder: ET.Element, row: Mapping[Any, Any], *, credit: str, picture: str | None) -> None:
+def _placemark(folder: ET.Element, row: Mapping[Any, Any], *, said: tuple[str, str], picture: str | None) -> None:
     mark = ET.SubElement(folder, "Placemark", id=f"d-{row['detection_id']}")
     _text(mark, "name", f"{words(EVENT_WORDS, row['event'])} ({words(STATUS_WORDS, row['status']).lower()})")
-    _text(mark, "description", _balloon(row, credit=credit, picture=picture))
+    _text(mark, "description", _balloon(row, said=said, picture=picture))
     _text(ET.SubElement(mark, "TimeSpan"), "begin", _day(row["onset_after"]))
     _text(mark, "styleUrl", f"#{row['event']}")
     data = ET.SubElement(mark, "ExtendedData")
@@ -119,7 +123,8 @@ def _told(row: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _balloon(row: Mapping[Any, Any], *, credit: str, picture: str | None) -> str:
+def _balloon(row: Mapping[Any, Any], *, said: tuple[str, str], picture: str | None) -> str:
+    credit, remark = said
     facts = (
         ("Event", words(EVENT_WORDS, row["event"])),
         ("Status", words(STATUS_WORDS, row["status"])),
@@ -134,7 +139,7 @@ def _balloon(row: Mapping[Any, Any], *, credit: str, picture: str | None) -> str
         f"<tr><th align='left'>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts
     )
     image = f"<p><img src='{escape(picture, quote=True)}' width='600' alt='before and after'/></p>" if picture else ""
-    review = escape(review_words(row.get("verdict")))
+    review = escape(" ".join(filter(None, (remark, review_words(row.get("verdict"))))))
     return f"{image}<table>{lines}</table><p>{review} {escape(LIMITS)}</p><p>{escape(credit)}</p>"
 
 

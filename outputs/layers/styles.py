@@ -3,6 +3,7 @@
 The templates beside this module (``styles/*.qml``) hold the structure, `outputs.vocabulary` the words and colours.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from aoi.facilities import FacilityKind
-from detection.schema import Event, Outcome, Status
+from detection.schema import Event, Outcome, Status, Verdict
+from outputs.layers.forms import FORMS
 from outputs.vocabulary import (
     ARC_COLOURS,
     ARC_WORDS,
@@ -51,6 +53,13 @@ ALIASES: Mapping[str, str] = {
     "not_observable_since": "Not observable since",
     "verdict": "Verdict",
     "evidence": "Evidence (JSON)",
+    "verdict_so_far": "Verdict before this sheet",
+    "event_corrected": "What happened instead",
+    "note": "Why",
+    "reviewer": "Reviewer",
+    "reviewed_at": "Decided at (UTC)",
+    "base_version": "State of the detection that is judged",
+    "picture": "Before and after",
     "outcome": "Outcome",
     "period_start": "First look",
     "period_end": "Last look",
@@ -104,11 +113,52 @@ class Category:
     marker: str = "circle"
 
 
-@lru_cache(maxsize=16)
-def style_of(layer: str) -> str:
-    """Return the QML text for one layer of the GeoPackage."""
+_BAND = """
+with_variable('zone', ZONE, with_variable('g', transform($geometry, 'EPSG:4326', @zone),
+with_variable('inside', buffer(@g, MOVED("area_low_m2")),
+with_variable('core', buffer(@inside, if(area(@inside) > 0, ("area_low_m2" - area(@inside)) / perimeter(@inside), 0)),
+with_variable('reach', buffer(@g, MOVED("area_high_m2")),
+if("area_low_m2" < "area_high_m2",
+   transform(if(area(@core) > 0, difference(@reach, @core), @reach), @zone, 'EPSG:4326'), NULL))))))
+"""
+"""A band along the outline, everywhere equally wide: the core that it leaves is as large as the change is at least, its
+outer edge surrounds what it is at most. How much ground is open is known; where along the outline is not."""
+_CIRCLE = """
+with_variable('zone', ZONE, if("position_error_m" > 0,
+transform(buffer(transform($geometry, 'EPSG:4326', @zone), "position_error_m", 16), @zone, 'EPSG:4326'), NULL))
+"""
+_ZONE = (
+    "'EPSG:' || to_string(if(y(centroid($geometry)) < 0, 32701, 32601)"
+    " + to_int(floor((x(centroid($geometry)) + 180) / 6)) % 60)"
+)
+"""The zone of UTM, in which a metre is a metre."""
+_MOVED = r"(sqrt(max(0, perimeter(@g)^2 + 4 * pi() * (\1 - area(@g)))) - perimeter(@g)) / (2 * pi())"
+"""How far a convex outline moves until its area is another one: Steiner's formula."""
+
+
+def _expression(text: str) -> str:
+    """Return a QGIS expression in one line, its abbreviations written out."""
+    return re.sub(r"MOVED\(([^)]*)\)", _MOVED, text.replace("ZONE", _ZONE)).replace("\n", " ").strip()
+
+
+@lru_cache(maxsize=32)
+def style_of(layer: str, event: str | None = None) -> str:
+    """Return the QML text for one layer of the GeoPackage; with `event`, for a layer with detections of that alone."""
     template = _environment().get_template(f"{layer}.qml")
-    return template.render(categories=_categories(layer), aliases=ALIASES)
+    categories = [
+        one for one in _categories(layer) if event is None or one.value.partition("/")[0] not in _others(event)
+    ]
+    return template.render(
+        categories=categories,
+        aliases=ALIASES,
+        tabs=FORMS.get(layer, ()),
+        band=_expression(_BAND),
+        circle=_expression(_CIRCLE),
+    )
+
+
+def _others(event: str) -> set[str]:
+    return {one.value for one in Event} - {event}
 
 
 def _environment() -> Environment:
@@ -130,6 +180,8 @@ def _categories(layer: str) -> Sequence[Category]:
             return _coverage_categories()
         case "perimeters":
             return _perimeter_categories()
+        case "verdicts":
+            return _verdict_categories()
         case "facilities" | "facility_outlines":
             return _facility_categories()
         case _:
@@ -184,6 +236,17 @@ def _perimeter_categories() -> list[Category]:
         Category(value=state, label=label, rgb=_rgb(ARC_COLOURS[state]), line=lines.get(state, "solid"))
         for state, label in ARC_WORDS.items()
     ] + [Category(value="whole", label="Whole perimeter", rgb=_rgb(_GREY), line="dot")]
+
+
+def _verdict_categories() -> list[Category]:
+    """What nobody decided yet stands out; what is decided is quiet."""
+    looks = {"open": ("#ffb000", "dash", 40), Verdict.CONFIRMED: ("#1b7f79", "solid", 24)}
+    looks |= {Verdict.REJECTED: (_GREY, "dot", 0), Verdict.UNSURE: ("#6a2fd8", "dash dot", 14)}
+    words = {"open": "No verdict yet", **{one.value: one.value.capitalize() for one in Verdict}}
+    return [
+        Category(value=value, label=words[value], rgb=_rgb(colour), line=line, fill_alpha=alpha)
+        for value, (colour, line, alpha) in looks.items()
+    ]
 
 
 def _facility_categories() -> list[Category]:

@@ -5,7 +5,7 @@ in one transaction, so that a reader, or a process that is killed, sees all of i
 """
 
 from outputs.store.database import Store
-from outputs.store.reviews import add_reviews, stored_reviews
+from outputs.store.reviews import add_reviews, false_alarms, stored_reviews
 from outputs.store.runs import Recorded, record_run
 
-__all__ = ["Recorded", "Store", "add_reviews", "record_run", "stored_reviews"]
+__all__ = ["Recorded", "Store", "add_reviews", "false_alarms", "record_run", "stored_reviews"]

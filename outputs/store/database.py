@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from geo.errors import ConfigError, OutputError, StateError
 from outputs.store import tables
+from outputs.store.boxes import missing_boxes
 
 _LOCK = 7_402_115
 """Under which number writers wait for each other in PostgreSQL. Any number that nobody else uses will do."""
@@ -127,7 +128,7 @@ class Store:
                 f"its tables are of version {version or 'none'}, this program wants {newest}: `sitewatch store upgrade`"
             ]
         with self.reading() as connection:
-            return [*_damage(connection), *_contradictions(connection)]
+            return [*_damage(connection), *missing_boxes(connection), *_contradictions(connection)]
 
     def backup(self, path: Path) -> Path:
         """Write a copy of the whole store, as it stands at one moment, to `path`; others may go on writing.

@@ -14,7 +14,7 @@ import pandas as pd
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from detection.schema import (
     COVERAGE_COLUMNS,
@@ -29,15 +29,13 @@ from geo.crs import LON_LAT_EPSG
 from geo.errors import StateError
 from outputs.evidence.history import HISTORY_TABLE
 from outputs.evidence.manifest import MANIFEST_NAME
+from outputs.review.worth import worth_of
 from outputs.scenes.table import SCENES_NAME
 from outputs.store import tables
 from outputs.store.database import Store
+from outputs.store.rows import Rows, document_of, in_parts, in_utc, insert_rows, plain, replace_rows
 
 _FACILITY_TEXTS = ("name", "names", "kind", "status", "source")
-_MANY = 500
-"""How many keys are asked for at once."""
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,11 +102,6 @@ def _refuse_older(connection: Connection, contents: RunContents) -> None:
         raise StateError(
             f"run {contents.run_id} is older than {newest.run_id}, which the store has: it would undo what is newer"
         )
-
-
-def in_utc(stamp: datetime) -> datetime:
-    """Return a time that was read from a store as an aware one: SQLite keeps no zone, and all are in UTC."""
-    return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
 
 
 def run_contents(folder: Path) -> RunContents:
@@ -190,7 +183,7 @@ def _add_places(connection: Connection, contents: RunContents) -> None:
         {"area_id": str(row.id), "name": str(row.name), "geometry": row.geometry, **run}
         for row in contents.areas.itertuples(index=False)
     ]
-    _replace(connection, tables.areas, areas, keys=("area_id",))
+    replace_rows(connection, tables.areas, areas, keys=("area_id",))
     facilities = [
         {
             "facility_id": str(row["id"]),
@@ -201,7 +194,7 @@ def _add_places(connection: Connection, contents: RunContents) -> None:
         }
         for row in contents.facilities.to_dict("records")
     ]
-    _replace(connection, tables.facilities, facilities, keys=("facility_id",))
+    replace_rows(connection, tables.facilities, facilities, keys=("facility_id",))
 
 
 def _add_scenes(connection: Connection, contents: RunContents) -> None:
@@ -219,20 +212,20 @@ def _add_scenes(connection: Connection, contents: RunContents) -> None:
         }
         for row in contents.scenes
     ]
-    _replace(connection, tables.scenes, rows, keys=("area_id", "scene_id"))
+    replace_rows(connection, tables.scenes, rows, keys=("area_id", "scene_id"))
 
 
 def _add_coverage(connection: Connection, contents: RunContents) -> None:
     rows = [
-        {**_plain(row, COVERAGE_COLUMNS), "geometry": row["geometry"], "run_id": contents.run_id}
+        {**plain(row, COVERAGE_COLUMNS), "geometry": row["geometry"], "run_id": contents.run_id}
         for row in contents.coverage.to_dict("records")
     ]
-    _insert(connection, tables.coverage, rows)
+    insert_rows(connection, tables.coverage, rows)
     asked = [
-        {**_plain(row, PERIMETER_COLUMNS), "geometry": row["geometry"], "run_id": contents.run_id}
+        {**plain(row, PERIMETER_COLUMNS), "geometry": row["geometry"], "run_id": contents.run_id}
         for row in contents.perimeters.to_dict("records")
     ]
-    _insert(connection, tables.perimeters, asked)
+    insert_rows(connection, tables.perimeters, asked)
 
 
 def _add_detections(
@@ -241,16 +234,16 @@ def _add_detections(
     """Write those that are new or changed, and return how many they are."""
     current, versions = [], []
     for row in contents.detections.to_dict("records"):
-        plain = _plain(row, DETECTION_COLUMNS)
-        document = _document(plain)
-        version, mark = known.get(plain["detection_id"], (0, ""))
+        values = plain(row, DETECTION_COLUMNS)
+        document = document_of(values)
+        version, mark = known.get(values["detection_id"], (0, ""))
         if mark == _mark(document, row["geometry"]):
             continue
         stamp = {"run_id": contents.run_id, "version": version + 1, "geometry": row["geometry"]}
-        current.append(plain | stamp)
-        versions.append({"detection_id": plain["detection_id"], "recorded_at": now, "document": document} | stamp)
-    _replace(connection, tables.detections, current, keys=("detection_id",))
-    _insert(connection, tables.detection_versions, versions)
+        current.append(values | stamp | {"worth": worth_of(values).points})
+        versions.append({"detection_id": values["detection_id"], "recorded_at": now, "document": document} | stamp)
+    replace_rows(connection, tables.detections, current, keys=("detection_id",))
+    insert_rows(connection, tables.detection_versions, versions)
     return len(versions)
 
 
@@ -258,7 +251,7 @@ def _known_documents(connection: Connection, names: Iterable[str]) -> dict[str, 
     """Return the newest version of each detection, and what marks its content."""
     old = tables.detection_versions
     found: dict[str, tuple[int, str]] = {}
-    for some in _in_parts(list(names)):
+    for some in in_parts(list(names)):
         newest = (
             select(old.c.detection_id, func.max(old.c.version).label("version"))
             .where(old.c.detection_id.in_(some))
@@ -282,7 +275,7 @@ def _add_moves(connection: Connection, contents: RunContents) -> int:
         histories.setdefault(row["detection_id"], []).append(_move(row))
     table = tables.moves
     recorded: dict[str, Rows] = {}
-    for some in _in_parts(list(histories)):
+    for some in in_parts(list(histories)):
         asked = select(table).where(table.c.detection_id.in_(some)).order_by(table.c.detection_id, table.c.number)
         for found in connection.execute(asked).mappings():
             told = {name: found[name] for name in ("area_id", "on", "status_from", "status_to", "cause")}
@@ -293,7 +286,7 @@ def _add_moves(connection: Connection, contents: RunContents) -> int:
         shared = _shared(before, history)
         for number, step in enumerate(history[shared:], start=len(before) + 1):
             new.append({"detection_id": name, "number": number, "run_id": contents.run_id, **step})
-    _insert(connection, table, new)
+    insert_rows(connection, table, new)
     return len(new)
 
 
@@ -313,49 +306,7 @@ def _move(row: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _plain(row: Mapping[Any, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of a table's row as a database takes them."""
-    plain: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        value = row[name]
-        if value is None or pd.isna(value):
-            plain[name] = None
-        elif kind.startswith("date"):
-            plain[name] = pd.Timestamp(value).date()
-        else:
-            plain[name] = {"int": int, "float": float}.get(kind.rstrip("?"), str)(value)
-    return plain
-
-
-def _document(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in plain.items()}
-
-
 def _mark(document: Mapping[str, Any], shape: shapely.Geometry) -> str:
     """Return what differs where a detection's content differs."""
     content = json.dumps(document, sort_keys=True, ensure_ascii=False).encode() + shapely.to_wkb(shape)
     return hashlib.sha256(content).hexdigest()
-
-
-def _replace(connection: Connection, table: Table, rows: Rows, *, keys: Sequence[str]) -> None:
-    """Write `rows` in the place of those with the same keys."""
-    unique = {tuple(row[key] for key in keys): row for row in rows}
-    first = table.c[keys[0]]
-    if len(keys) == 1:
-        for some in _in_parts([key for (key,) in unique]):
-            connection.execute(delete(table).where(first.in_(some)))
-    else:
-        second = table.c[keys[1]]
-        for lead in dict.fromkeys(key for key, _ in unique):
-            for some in _in_parts([key for one, key in unique if one == lead]):
-                connection.execute(delete(table).where(first == lead, second.in_(some)))
-    _insert(connection, table, list(unique.values()))
-
-
-def _insert(connection: Connection, table: Table, rows: Rows) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _in_parts(keys: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (keys[start : start + _MANY] for start in range(0, len(keys), _MANY))

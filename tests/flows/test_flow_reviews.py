@@ -2,27 +2,34 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from shapely.geometry import shape
 from typer.testing import CliRunner
 
 from detection.detect import Findings
+from detection.life.history import Review
 from detection.params import DetectParams
-from detection.schema import Verdict
+from detection.schema import Event, Verdict
 from flows.area.outcome import State
 from flows.area.product import find_product
 from flows.area.reviews import read_reviews
 from flows.cli import app
 from flows.runs.run import run_workspace
 from flows.settings.workspace import Workspace
+from flows.store import opened
 from geo.errors import ConfigError
 from geo.scene import Stack
-from tests.flows.conftest import plain_detector
+from outputs.review.marks import SheetRow
+from outputs.store import add_reviews
+from tests.flows.conftest import plain_detector, site_polygon
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Site
@@ -40,7 +47,7 @@ def history(site: "Site") -> list[dict[str, str]]:
 
 
 def ask(site: "Site", *arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["review", *arguments, "--workspace", str(site.root)])
+    result = CliRunner().invoke(app, ["review", "add", *arguments, "--workspace", str(site.root)])
     return result.exit_code, result.output
 
 
@@ -139,3 +146,112 @@ def test_a_line_that_cannot_be_read_is_named_and_the_file_stays(ran: "Site") -> 
 def test_before_the_first_run_there_are_no_reviews_and_looking_makes_no_file(site: "Site") -> None:
     assert read_reviews(Workspace.open(site.root)) == {}
     assert not (site.root / "store.sqlite").exists()
+
+
+def test_a_corrected_event_and_outline_are_published_with_the_same_id_and_what_was_found_is_kept(ran: "Site") -> None:
+    before = detection(ran)
+    drawn = site_polygon("west").centroid.buffer(0.001)
+    with opened(Workspace.open(ran.root), is_written=True) as store:
+        assert store is not None
+        review = Review(
+            detection_id=str(before["detection_id"]), verdict=Verdict.CONFIRMED, reviewer="ayse",
+            at=datetime(2022, 3, 1, tzinfo=UTC), event=Event.DEMOLITION, outline_4326=drawn,
+        )  # fmt: skip
+        assert add_reviews(store, [("west", review)]) == 1
+    for step in (0, 20, 40):  # the run that first shows it, and two later ones that find the old outline again
+        if step:
+            ran.write_scene("west", ran.days()[-1] + timedelta(days=step))
+        run_workspace(ran.root)
+        after = detection(ran)
+        assert (after["detection_id"], after["event"], after["verdict"]) == (
+            before["detection_id"], "demolition", "confirmed",
+        )  # fmt: skip
+        shown = shape(outline(ran))
+        assert shown.symmetric_difference(drawn).area < 0.001 * drawn.area
+        evidence = after["evidence"]
+        assert isinstance(evidence, dict)
+        kept = evidence["review"]
+        assert (kept["corrected_by"], kept["found"]["event"]) == ("ayse", "construction")
+        assert kept["found"]["area_m2"] == before["area_m2"]
+    assert [row["status_to"] for row in history(ran)] == ["confirmed"]
+
+
+def outline(site: "Site") -> dict[str, object]:
+    document = json.loads((site.root / "latest" / "detections.geojson").read_text(encoding="utf-8"))
+    return dict(document["features"][0]["geometry"])
+
+
+def test_a_place_rejected_before_marks_what_is_found_there_under_a_new_id(ran: "Site") -> None:
+    name = str(detection(ran)["detection_id"])
+    ask(ran, name, "rejected", "--reviewer", "ayse", "--note", "a car park")
+    run_workspace(ran.root)
+    shutil.rmtree(ran.root / "state" / "areas")  # ids are given anew, as after a move to another machine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.area.pipeline.find_changes", renamed_detector)
+        run_workspace(ran.root)
+    found = detection(ran)
+    assert found["detection_id"] == "west-anew"
+    assert (found["status"], found["verdict"]) == ("confirmed", None)
+    evidence = found["evidence"]
+    assert isinstance(evidence, dict)
+    known = evidence["review"]["known_false_alarm"]
+    assert (known["detection_id"], known["verdict"], known["shared_share"]) == (name, "rejected", 1.0)
+    assert "rejected by ayse: a car park" in evidence["note"]
+
+
+def renamed_detector(
+    stack: Stack, area_id: str, inside: NDArray[np.bool_], params: DetectParams, **_: object
+) -> Findings:
+    found = plain_detector(stack, area_id, inside, params)
+    anew = pd.Series("west-anew", index=found.detections.index, dtype=object)
+    return replace(found, detections=found.detections.assign(detection_id=anew))
+
+
+def test_readers_who_disagree_are_both_kept_and_no_verdict_is_applied_until_one_settles_it(ran: "Site") -> None:
+    name = str(detection(ran)["detection_id"])
+    ask(ran, name, "rejected", "--reviewer", "ayse")
+    ask(ran, name, "confirmed", "--reviewer", "ben")
+    run_workspace(ran.root)
+    assert (detection(ran)["status"], detection(ran)["verdict"]) == ("confirmed", "unsure")
+    assert len(read_reviews(Workspace.open(ran.root))["west"]) == 2
+    ask(ran, name, "rejected", "--reviewer", "lead", "--settles")
+    run_workspace(ran.root)
+    assert (detection(ran)["status"], detection(ran)["verdict"]) == ("rejected", "rejected")
+
+
+def test_the_queue_and_the_feedback_are_told_on_the_command_line(ran: "Site") -> None:
+    name = str(detection(ran)["detection_id"])
+    asked = CliRunner().invoke(app, ["--json", "review", "queue", "-w", str(ran.root)])
+    (item,) = json.loads(asked.stdout)["queue"]
+    assert (item["detection_id"], item["reviews"]) == (name, [])
+    ask(ran, name, "confirmed", "--reviewer", "ayse")
+    asked = CliRunner().invoke(app, ["--json", "review", "queue", "-w", str(ran.root)])
+    assert json.loads(asked.stdout)["queue"] == []
+    blind = CliRunner().invoke(
+        app, ["--json", "review", "queue", "--reviewer", "ben", "--readers", "2", "-w", str(ran.root)]
+    )
+    (item,) = json.loads(blind.stdout)["queue"]
+    assert (item["reviews"], item["state"], item["status"]) == ([], None, None)
+    told = CliRunner().invoke(app, ["--json", "review", "feedback", "-w", str(ran.root)])
+    first = json.loads(told.stdout)["precisions"][0]
+    assert (first["by"], first["confirmed"], first["precision"]) == ("all", 1, 1.0)
+    plain = CliRunner().invoke(app, ["review", "feedback", "-w", str(ran.root)])
+    assert (plain.exit_code, "0.9" in plain.output) == (0, True)
+
+
+def test_a_sheet_is_imported_once_and_what_is_refused_is_named(ran: "Site", monkeypatch: pytest.MonkeyPatch) -> None:
+    name = str(detection(ran)["detection_id"])
+    asked = CliRunner().invoke(app, ["--json", "review", "queue", "-w", str(ran.root)])
+    mark = json.loads(asked.stdout)["queue"][0]["base_version"]
+    when = datetime(2026, 3, 1, tzinfo=UTC)
+    rows = tuple(
+        SheetRow(detection_id=one, base_version=mark, verdict=Verdict.REJECTED, reviewer="ayse", reviewed_at=when)
+        for one in (name, "nobody")
+    )
+    monkeypatch.setattr("outputs.review.sheet.read_sheet", lambda _: rows)
+    for taken in ("added", "already there"):
+        result = CliRunner().invoke(app, ["--json", "review", "import", "sheet.gpkg", "-w", str(ran.root)])
+        told = [(one["detection_id"], one["outcome"]) for one in json.loads(result.stdout)["rows"]]
+        assert (result.exit_code, told) == (1, [(name, taken), ("nobody", "refused: unknown")])
+    run_workspace(ran.root)
+    assert detection(ran)["status"] == "rejected"

@@ -1,7 +1,10 @@
 """One small run: six detections, four areas of which two were not seen, three facilities with hostile names."""
 
 import json
-from collections.abc import Mapping
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -113,7 +116,7 @@ def perimeters() -> gpd.GeoDataFrame:
     empty: dict[str, Any] = {name: None for name, kind in PERIMETER_COLUMNS.items() if kind.endswith("?")}
     common = {"area_id": "home", "reason": "as it is", "looks_before": 3, "looks_after": 4, "null_arcs": 900}
     common |= {"settings_hash": "9f2c1e", "facility_id": "camp-1"}
-    states = ("indicated", "present", "weakened", "gone", "appeared", "cannot_tell")
+    states = ("indicated", "present", "weakened", "gone", "cannot_tell")
     lines = [LineString([(88.28, 43.38 + arc / 1e3), (88.3, 43.39)]) for arc in range(len(states))]
     rows = [
         {**empty, **common, "arc": arc, "state": state, "geometry": line}
@@ -146,3 +149,32 @@ def facilities() -> gpd.GeoDataFrame:
     }
     shapes = [Point(88.28994, 43.38385), box(88.3075, 43.3745, 88.314, 43.379), Point(88.2725, 43.3787)]
     return gpd.GeoDataFrame(columns, geometry=shapes, crs=4326)
+
+
+QGIS_INTERPRETER = "/usr/bin/python3"
+
+
+def _why_no_qgis() -> str:
+    try:
+        tried = subprocess.run([QGIS_INTERPRETER, "-c", "import qgis.core"], capture_output=True, check=False)
+    except OSError as error:
+        return f"{QGIS_INTERPRETER}: {error}"
+    return "" if tried.returncode == 0 else f"{QGIS_INTERPRETER} cannot import qgis"
+
+
+@pytest.fixture(scope="session")
+def in_qgis() -> Callable[..., Mapping[str, Any]]:
+    """Return what runs a script with the interpreter that has QGIS, and gives what it printed; or skip."""
+    if _why_no_qgis():
+        pytest.skip(f"no QGIS: {_why_no_qgis()}")
+
+    def run(script: Path, *arguments: object, **environ: str) -> Mapping[str, Any]:
+        done = subprocess.run(
+            [QGIS_INTERPRETER, str(script), *map(str, arguments)],
+            capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environ},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found: Mapping[str, Any] = json.loads(done.stdout)
+        return found
+
+    return run

@@ -1,6 +1,6 @@
 {% import "macros.qml" as qml %}
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology|Labeling|Fields" labelsEnabled="1">
+<qgis version="3.22.0" styleCategories="Symbology|Labeling|Fields|Forms" labelsEnabled="1">
   <renderer-v2 type="categorizedSymbol" attr="outcome" symbollevels="0" enableorderby="0" forceraster="0">
     {{ qml.categories_of(categories) }}
     <symbols>
@@ -16,4 +16,5 @@
   </renderer-v2>
   {{ qml.label("CASE WHEN \"outcome\" = 'not_observed' THEN 'NOT OBSERVED' WHEN \"outcome\" = 'no_imagery' THEN 'NO IMAGERY' END", 8, "placement=\"1\" centroidInside=\"1\" centroidWhole=\"1\"", 75) }}
   {{ qml.aliases_of(aliases) }}
+  {{ qml.form_of(tabs) }}
 </qgis>

@@ -1,6 +1,6 @@
 {% import "macros.qml" as qml %}
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology|Labeling|Fields" labelsEnabled="0">
+<qgis version="3.22.0" styleCategories="Symbology|Labeling|Fields|Forms" labelsEnabled="0">
   <renderer-v2 type="categorizedSymbol" attr="CASE WHEN &quot;kind&quot; IN ({% for category in categories %}'{{ category.value }}'{{ ", " if not loop.last }}{% endfor %}) THEN &quot;kind&quot; ELSE 'other' END" symbollevels="0" enableorderby="0" forceraster="0">
     {{ qml.categories_of(categories) }}
     <symbols>
@@ -13,4 +13,5 @@
     </symbols>
   </renderer-v2>
   {{ qml.aliases_of(aliases) }}
+  {{ qml.form_of(tabs) }}
 </qgis>

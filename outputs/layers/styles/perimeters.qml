@@ -1,6 +1,6 @@
 {% import "macros.qml" as qml %}
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
-<qgis version="3.22.0" styleCategories="Symbology|Labeling|Fields" labelsEnabled="0">
+<qgis version="3.22.0" styleCategories="Symbology|Labeling|Fields|Forms" labelsEnabled="0">
   <renderer-v2 type="categorizedSymbol" attr="CASE WHEN &quot;arc&quot; &gt; 0 THEN &quot;state&quot; ELSE 'whole' END" symbollevels="0" enableorderby="0" forceraster="0">
     {{ qml.categories_of(categories) }}
     <symbols>
@@ -22,4 +22,5 @@
     </symbols>
   </renderer-v2>
   {{ qml.aliases_of(aliases) }}
+  {{ qml.form_of(tabs) }}
 </qgis>

@@ -13,12 +13,16 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
 from qgis.core import (  # type: ignore[import-not-found]  # only the system's interpreter has QGIS
     QgsApplication,
+    QgsDistanceArea,
     QgsExpression,
+    QgsGeometry,
     QgsMapRendererParallelJob,
     QgsMapSettings,
+    QgsProject,
     QgsRasterLayer,
     QgsRectangle,
     QgsRenderContext,
+    QgsRuleBasedLabeling,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QSize  # type: ignore[import-not-found]
@@ -41,7 +45,25 @@ def describe(layer: QgsVectorLayer) -> dict[str, Any]:
         "categories": {c.value(): c.label() for c in renderer.categories()} if kind == "categorizedSymbol" else {},
         "undrawn": undrawn(layer),
         "label": first_label(layer),
+        "bands_m2": bands_m2(layer) if layer.name() == "detections" else [],
     }
+
+
+def bands_m2(layer: QgsVectorLayer) -> list[list[float]]:
+    """Return how large the band that the style draws is on the ground, and the least and greatest area of each row."""
+    categories = layer.renderer().categories()  # each symbol lives as long as its category
+    expression = QgsExpression(categories[0].symbol().symbolLayer(0).geometryExpression())
+    context = layer.createExpressionContext()
+    measure = QgsDistanceArea()
+    measure.setSourceCrs(layer.crs(), QgsProject.instance().transformContext())
+    measure.setEllipsoid("EPSG:7030")
+    found = []
+    for feature in layer.getFeatures():
+        context.setFeature(feature)
+        band = expression.evaluate(context)
+        if isinstance(band, QgsGeometry):
+            found.append([measure.measureArea(band), feature["area_low_m2"], feature["area_high_m2"]])
+    return found
 
 
 def undrawn(layer: QgsVectorLayer) -> int:
@@ -63,7 +85,10 @@ def first_label(layer: QgsVectorLayer) -> str | None:
     feature = next(layer.getFeatures(), None)
     if feature is None or layer.labeling() is None:
         return None
-    expression = QgsExpression(layer.labeling().settings().fieldName)  # the settings' own one dies with them
+    labeling = layer.labeling()
+    has_rules = isinstance(labeling, QgsRuleBasedLabeling)
+    settings = labeling.rootRule().children()[0].settings() if has_rules else labeling.settings()
+    expression = QgsExpression(settings.fieldName)  # the settings' own one dies with them
     context = layer.createExpressionContext()
     context.setFeature(feature)
     value = expression.evaluate(context)

@@ -39,6 +39,10 @@ def report(  # noqa: PLR0913, PLR0917 - one fixture a layer
     if _why_no_qgis():
         pytest.skip(f"no QGIS: {_why_no_qgis()}")
     path = tmp_path / "run.gpkg"
+    detections = detections.assign(
+        area_low_m2=[np.nan, 300_000.0, np.nan, 100_000.0, np.nan, np.nan],
+        area_high_m2=[np.nan, 700_000.0, np.nan, 260_000.0, np.nan, np.nan],
+    )
     tables = {"detections": detections, "coverage": coverage, "areas": areas, "facilities": facilities}
     write_geopackage(path, {**tables, "perimeters": perimeters})
     done = subprocess.run(
@@ -49,7 +53,9 @@ def report(  # noqa: PLR0913, PLR0917 - one fixture a layer
     return found
 
 
-def test_qgis_opens_every_layer_styled_without_a_word_of_complaint(report: Mapping[str, Any], tmp_path: Path) -> None:
+def test_qgis_opens_every_layer_styled_without_a_word_of_complaint(
+    report: Mapping[str, Any], tmp_path: Path, perimeters: gpd.GeoDataFrame
+) -> None:
     layers = report["layers"]
     assert set(layers) == set(LAYERS)
     assert all(layer["valid"] and layer["crs"] == "EPSG:4326" for layer in layers.values())
@@ -57,7 +63,8 @@ def test_qgis_opens_every_layer_styled_without_a_word_of_complaint(report: Mappi
     assert report["errors"] == []
     assert {name: layer["undrawn"] for name, layer in layers.items()} == dict.fromkeys(LAYERS, 0)
     assert {name: layer["features"] for name, layer in layers.items()} == {
-        "detections": 6, "coverage": 4, "areas": 4, "facilities": 3, "facility_outlines": 1, "perimeters": 7
+        "detections": 6, "coverage": 4, "areas": 4, "facilities": 3, "facility_outlines": 1,
+        "perimeters": len(perimeters),
     }  # fmt: skip
     assert layers["detections"]["renderer"] == "categorizedSymbol"
     assert layers["detections"]["categories"]["construction/candidate"] == "Construction, candidate"
@@ -72,3 +79,6 @@ def test_qgis_opens_every_layer_styled_without_a_word_of_complaint(report: Mappi
     warning = (red > 0.6) & (green > 0.2) & (green < 0.4) & (blue < 0.15)
     assert np.count_nonzero(magenta) > 100, "the confirmed construction is not outlined"
     assert np.count_nonzero(warning) > 1000, "what was not seen is not hatched"
+    assert len(layers["detections"]["bands_m2"]) == 2, "a band where the interval is known, and nowhere else"
+    for band_m2, low_m2, high_m2 in layers["detections"]["bands_m2"]:
+        assert band_m2 == pytest.approx(high_m2 - low_m2, rel=0.05)

@@ -11,7 +11,8 @@ from detection.life.history import Move
 from detection.schema import Status
 from geo.masks import CAUSES
 from outputs.evidence.history import HISTORY_TABLE, write_moves
-from outputs.evidence.manifest import RunRecord, write_manifest
+from outputs.evidence.manifest import write_manifest
+from outputs.evidence.record import RunRecord
 from outputs.layers.geopackage import write_geopackage
 from outputs.scenes.table import SCENES_NAME, Fate, SceneRow, write_scenes
 

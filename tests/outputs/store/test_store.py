@@ -14,12 +14,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from shapely.geometry import box
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, inspect, select, text, update
 
 from detection.life.history import Move, Review
 from detection.schema import Status, Verdict, as_detections
 from geo.errors import ConfigError, OutputError, StateError
 from outputs.store import Store, add_reviews, record_run, stored_reviews, tables
+from outputs.store.boxes import own_tables
 from tests.outputs.store.runs import first_moves, write_run
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -67,12 +68,25 @@ def later(tmp_path: Path, layers: Tables, number: int, **changes: object) -> Pat
     )
 
 
-@pytest.mark.filterwarnings("ignore:Did not recognize type 'geometry'")  # alembic reads PostGIS' own tables, too
+@pytest.mark.filterwarnings("ignore:Did not recognize type")  # geometries, and the columns of SQLite's R*Trees
 def test_a_new_store_has_the_tables_that_the_code_declares(store: Store) -> None:
     with store.reading() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), tables.metadata)
     foreign = [one for one in differences if "spatial_ref_sys" not in repr(one) and "sx_" not in repr(one)]
     assert foreign == []
+    with store.reading() as connection:
+        made = {name for name in inspect(connection).get_table_names() if name != "alembic_version"}
+        if store.engine.dialect.name == "sqlite":
+            assert made == own_tables()
+            return
+        indexes = set(
+            connection.execute(text("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'sx_%'")).scalars()
+        )
+    assert made - {"spatial_ref_sys"} == set(tables.metadata.tables)
+    assert indexes == {name for name, _, _ in tables.spatial_indexes()}
+
+
+def test_a_new_store_is_free_of_contradictions(store: Store) -> None:
     assert store.check() == []
 
 
@@ -88,7 +102,7 @@ def test_what_a_run_left_is_read_back_as_it_was(store: Store, run: Path, layers:
     with store.reading() as connection:
         rows = connection.execute(select(tables.detections)).mappings().all()
     table = gpd.GeoDataFrame([dict(row) for row in rows], geometry="geometry", crs=4326).drop(
-        columns=["run_id", "version"]
+        columns=["run_id", "version", "worth"]
     )
     expected = layers["detections"].set_index("detection_id")
     read = as_detections(table).set_index("detection_id").loc[expected.index]
@@ -223,7 +237,7 @@ def test_postgis_finds_by_place_through_its_index(postgres_url: str, run: Path) 
         indexed = (
             connection.execute(text("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'sx_%'")).scalars().all()
         )
-        assert len(indexed) == len(tables.SHAPED)
+        assert len(indexed) == len(list(tables.spatial_indexes()))
         assert all("gist" in one for one in indexed)
         srid = connection.execute(text("SELECT Find_SRID('public', 'detections', 'geometry')")).scalar_one()
         assert srid == 4326

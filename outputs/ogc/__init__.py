@@ -1,0 +1,1 @@
+"""Detections, coverage and facilities as OGC API Features, read-only."""
