@@ -15,8 +15,8 @@ from geo.errors import OutputError
 from outputs.layers.geojson import feature_collection, write_geojson
 
 
-def _written(path: Path, frame: gpd.GeoDataFrame, **options: str) -> dict[str, Any]:
-    write_geojson(path, frame, **options)
+def _written(path: Path, frame: gpd.GeoDataFrame, *, credit: str = "") -> dict[str, Any]:
+    write_geojson(path, frame, credit=credit)
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
