@@ -16,7 +16,8 @@ from flows.show import Show, show_table
 from geo.errors import ConfigError
 from geo.sources.simulated import scenario
 
-COLUMNS = ("simulated event", "kind", "began", "found", "onset interval", "holds truth", "covered", "beyond")
+COLUMNS = ("simulated event", "kind", "began", "found", "onset interval", "holds truth", "covered", "beyond 10 m")
+_PIXEL_M = 10.0
 
 
 def run_demo(folder: Path, show: Show) -> int:
@@ -39,7 +40,7 @@ def run_demo(folder: Path, show: Show) -> int:
         report = run_workspace(folder, listener=bar)
     detections, _ = merged(current_products(job))
     truth = scenario(settings.scenario, seed=settings.seed).truth()
-    agreement = match_truth(detections.to_crs(truth.estimate_utm_crs()), truth)
+    agreement = match_truth(detections.to_crs(truth.estimate_utm_crs()), truth, margin_m=_PIXEL_M)
     surface = int((detections["event"] == Event.SURFACE_CHANGE).sum())
     show.document({**report.as_json(), "truth": _as_json(agreement, surface=surface)})
     show_lines(report, show)

@@ -32,7 +32,7 @@ class TruthMatch:
     covered_share: float
     """Share (0-1) of the true footprint that the detection covers."""
     excess_share: float
-    """Ground of the detection outside the true footprint, relative to the footprint."""
+    """Ground of the detection outside the true footprint and its margin, relative to both together."""
     onset_after: date | None
     onset_by: date | None
     started_on: date
@@ -59,18 +59,22 @@ class Agreement:
         return int((self.false["status"] == Status.CONFIRMED.value).sum())
 
 
-def match_truth(detections: gpd.GeoDataFrame, truth: gpd.GeoDataFrame, *, min_covered_share: float = 0.2) -> Agreement:
+def match_truth(
+    detections: gpd.GeoDataFrame, truth: gpd.GeoDataFrame, *, min_covered_share: float = 0.2, margin_m: float = 0.0
+) -> Agreement:
     """Compare detections with a table of true events.
 
     Args:
         detections: A detections table.
         truth: One row an event: `event`, `name`, `started_on` (date) and geometry, in any CRS.
         min_covered_share: A detection that covers less of the true footprint (0-1) has not found it.
+        margin_m: Ground so near to a true footprint is not counted as excess: a pixel that a wall only touches changes
+            whole.
 
     """
     known = truth.to_crs(detections.crs)
     matches = tuple(
-        _match(row, detections[_same_kind(detections["event"], str(row["event"]))], min_covered_share)
+        _match(row, detections[_same_kind(detections["event"], str(row["event"]))], min_covered_share, margin_m)
         for _, row in known.iterrows()
     )
     is_claim = detections["event"] != Event.SURFACE_CHANGE.value
@@ -83,7 +87,7 @@ def match_truth(detections: gpd.GeoDataFrame, truth: gpd.GeoDataFrame, *, min_co
     )
 
 
-def _match(event: pd.Series, candidates: gpd.GeoDataFrame, min_covered_share: float) -> TruthMatch:
+def _match(event: pd.Series, candidates: gpd.GeoDataFrame, min_covered_share: float, margin_m: float) -> TruthMatch:
     footprint: BaseGeometry = event["geometry"]
     covered = candidates.geometry.intersection(footprint).area / footprint.area
     is_found = bool(len(covered)) and float(covered.max()) >= min_covered_share
@@ -96,12 +100,17 @@ def _match(event: pd.Series, candidates: gpd.GeoDataFrame, min_covered_share: fl
         detection_id=None if best is None else str(best["detection_id"]),
         is_confirmed=best is not None and best["status"] == Status.CONFIRMED.value,
         covered_share=float(covered.max()) if is_found else 0.0,
-        excess_share=0.0 if best is None else float(best.geometry.difference(footprint).area / footprint.area),
+        excess_share=0.0 if best is None else _excess(best.geometry, footprint, margin_m),
         onset_after=onset[0],
         onset_by=onset[1],
         started_on=started_on,
         is_onset_right=best is not None and _lies_in(started_on, onset),
     )
+
+
+def _excess(outline: BaseGeometry, footprint: BaseGeometry, margin_m: float) -> float:
+    nearby = footprint.buffer(margin_m)
+    return float(outline.difference(nearby).area / nearby.area)
 
 
 def _lies_in(day: date, onset: Sequence[date | None]) -> bool:

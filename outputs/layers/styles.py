@@ -42,7 +42,7 @@ ALIASES: Mapping[str, str] = {
     "area_m2": "Area changed (m²)",
     "area_low_m2": "… at least (m²)",
     "area_high_m2": "… at most (m²)",
-    "roofs": "Separate new roofs",
+    "roofs": "Clumps of new roofs",
     "phase": "Phase",
     "active_after": "Work not yet begun on",
     "active_by": "Work begun by",

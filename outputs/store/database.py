@@ -107,7 +107,12 @@ class Store:
             _refuse_later(connection, self.name)
             config = _migrations()
             config.attributes["connection"] = connection
+            before = MigrationContext.configure(connection).get_current_revision()
             command.upgrade(config, "head")
+            if before not in (None, newest_version()):
+                from outputs.store.derived import fill_derived  # noqa: PLC0415  # which needs the store itself
+
+                fill_derived(connection)
         return self.version() or ""
 
     def version(self) -> str | None:

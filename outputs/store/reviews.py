@@ -72,7 +72,7 @@ def insert_reviews(
         for key, (area_id, review) in new.items()
     ]
     insert_rows(connection, reviews, rows)
-    _stand(connection, list(dict.fromkeys(review.detection_id for _, review in new.values())))
+    refresh_standings(connection, list(dict.fromkeys(review.detection_id for _, review in new.values())))
     return len(rows)
 
 
@@ -172,7 +172,7 @@ def review_key(area_id: str, review: Review) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _stand(connection: Connection, names: Sequence[str]) -> None:
+def refresh_standings(connection: Connection, names: Sequence[str]) -> None:
     """Write down what the verdicts on these detections come to now."""
     areas = _areas(connection, names)
     rows: list[dict[str, Any]] = []

@@ -135,7 +135,7 @@ def _facts(row: Mapping[str, Any], card: Card) -> list[tuple[str, str]]:
         ("Last seen", _day(row["last_seen_on"])),
         ("Clear looks", f"{row['looks_before']} before, {row['looks_after']} after"),
         ("Changed ground", size),
-        ("New roofs", "" if row["roofs"] is None else f"about {row['roofs']:.0f}"),
+        ("Clumps of new roofs", "" if row["roofs"] is None else f"{row['roofs']:.0f}"),
         ("Phase", "" if row["phase"] is None else words(PHASE_WORDS, row["phase"])),
         ("Work began", _interval(row["active_after"], row["active_by"])),
         ("Complete", _interval(row["complete_after"], row["complete_by"])),

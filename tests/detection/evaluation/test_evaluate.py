@@ -117,3 +117,14 @@ def test_where_nothing_happened_everything_built_is_false(make_row: "MakeRow") -
 def test_truth_may_lie_in_another_crs(make_row: "MakeRow") -> None:
     (match,) = match_truth(detections_frame([make_row(geometry=PLACE)], epsg=EPSG), ONE.to_crs(4326)).matches
     assert match.covered_share == pytest.approx(1, abs=1e-4)
+
+
+def test_ground_within_the_margin_of_a_footprint_is_no_excess(make_row: "MakeRow") -> None:
+    # a wall 2 m wide and 100 m long in pixels of 10 m: what changed is a strip 22 m wide, wholly within 10 m of it
+    wall = box(600_000, 4_800_000, 600_002, 4_800_100)
+    found = detections_frame([make_row(geometry=box(599_990, 4_799_990, 600_012, 4_800_110))], epsg=EPSG)
+    known = truth(("wall", "construction", date(2022, 3, 15), wall))
+    (exact,) = match_truth(found, known).matches
+    assert exact.excess_share == pytest.approx((22 * 120 - 200) / 200)
+    (near,) = match_truth(found, known, margin_m=10).matches
+    assert near.excess_share == pytest.approx(0, abs=0.05)  # the four rounded corners of the margin
