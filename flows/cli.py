@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import dossier, evidence, export, flow, imagery, ogc, review, store, suppliers
+from flows.commands import (
+    dossier,
+    evidence,
+    export,
+    flow,
+    health,
+    imagery,
+    notices,
+    ogc,
+    publish,
+    review,
+    store,
+    suppliers,
+)
 from flows.commands.common import Areas, Folder, Force, Json, OverBudget, Quiet, folder_of, speaking
 from flows.settings.environment import clean_gis_environment
 from flows.show import EXIT_CODES, Show
@@ -25,6 +38,7 @@ for name, group in (
     ("keys", evidence.keys),
     ("imagery", imagery.app),
     ("export", export.app),
+    ("notices", notices.app),
     ("ogc", ogc.app),
     ("review", review.app),
     ("store", store.app),
@@ -34,7 +48,9 @@ for name, group in (
 app.command("match", epilog=suppliers.CODES)(suppliers.match)
 for command in (evidence.verify, evidence.sign, evidence.timestamp, evidence.withdraw):
     app.command(epilog=evidence.CODES)(command)
+app.command("health", epilog=health.CODES)(health.health)
 app.command("dossier", epilog=EXIT_CODES)(dossier.dossier)
+app.command("publish", epilog=EXIT_CODES)(publish.publish)
 
 
 @app.callback()

@@ -84,6 +84,8 @@ class RunReport:
     """Where the newest products are; None where there are none."""
     is_new: bool
     """Whether this run wrote that folder; else it is an earlier one's."""
+    notes: tuple[str, ...] = ()
+    """What went wrong after the run was done, and is no failure of it: one line each."""
 
     @property
     def exit_code(self) -> int:
@@ -102,7 +104,7 @@ class RunReport:
         for one in self.outcomes:
             for line in _lines(one):
                 areas.setdefault(line, []).append(one.area_id)
-        return [f"{_areas(names)}: {line}" for line, names in areas.items()]
+        return [*(f"{_areas(names)}: {line}" for line, names in areas.items()), *self.notes]
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON holds it."""

@@ -5,6 +5,7 @@ import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Protocol
 
 from flows.area.outcome import AreaOutcome, RunReport, failed, not_started
 from flows.area.pipeline import Job, check_source, watch_or_fail
+from flows.logs import formatter
+from flows.notices.send import notify
 from flows.pull.cost import check_budget, plan_run
 from flows.pull.prefetch import prefetch
 from flows.reading.sources import is_kept
@@ -74,7 +77,8 @@ def run_workspace(  # noqa: PLR0913  # what is optional is named
             outcomes.append(outcome)
             if listener:
                 listener.step(f"{outcome.area_id}: {outcome.state}")
-        return publish(job, in_order(outcomes, chosen), started=started, force=force)
+        report = publish(job, in_order(outcomes, chosen), started=started, force=force)
+        return replace(report, notes=notify(job.workspace))
 
 
 def _check_keeping(job: Job) -> None:
@@ -117,7 +121,7 @@ def logged(workspace: Workspace, started: datetime) -> Iterator[Path]:
 
 def _log_to(path: Path) -> logging.Handler:
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(formatter())
     logging.getLogger().addHandler(handler)
     for name in PACKAGES:
         logging.getLogger(name).setLevel(logging.INFO)

@@ -188,7 +188,7 @@ def test_a_place_rejected_before_marks_what_is_found_there_under_a_new_id(ran: "
     shutil.rmtree(ran.root / "state" / "areas")  # ids are given anew, as after a move to another machine
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.area.pipeline.find_changes", renamed_detector)
-        run_workspace(ran.root)
+        run_workspace(ran.root, force=True)
     found = detection(ran)
     assert found["detection_id"] == "west-anew"
     assert (found["status"], found["verdict"]) == ("confirmed", None)
