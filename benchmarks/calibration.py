@@ -10,9 +10,9 @@
 The confidence of a detection is a logistic sum of a few measured terms (`detection.objects.events.weigh`). Here its
 weights are fitted by ridge logistic regression on claims that something was built or torn down, with known truth.
 Each weight must keep the sign that the term was designed with: more looks never speak against an event. How strong
-the ridge is is chosen by the loss on whole backgrounds left out, and so is the factor by which all weights are then
-shrunk: what generalises badly to a new place must promise less there. Claims that many runs of one place raise share
-one weight.
+the ridge is is chosen by the loss on whole backgrounds left out, and so are the factor and the shift that make the
+log-odds as large as they should be (Platt 1999): what generalises badly to a new place must promise less there. Claims
+that many runs of one place raise share one weight.
 
 The stated probability is that of these benchmarks, in which as many places hold an event as hold none. How often a
 place where nothing happens raises evidence as strong is another question, answered by `detection.chance.placebo`.
@@ -43,6 +43,7 @@ RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 RATE_LEVELS = (-4.0, -3.0, -2.0, -1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 LEAST_WEIGHT = 0.2
 """Before shrinking: every term says a little, as it was designed to, also one that told nothing beside the others."""
+_DRAWS = 400
 ENOUGH_ROWS = 20
 """A bin with fewer tells nothing."""
 _CLAIMS = frozenset(event.value for event in BUILT_EVENTS)
@@ -178,7 +179,7 @@ class Chosen:
 
     ridge: float
     factor: float
-    """All log-odds are multiplied by this, 0-1…"""
+    """All log-odds are multiplied by this…"""
     shift: float
     """… and this is added."""
 
@@ -199,8 +200,8 @@ def calibrated(claims: Claims, signs: NDArray[np.float64]) -> tuple[Fit, Chosen]
         np.array([1.0]),
         ridge=0.0,
     )
-    factor = min(1.0, float(platt.weights[0]))
-    chosen = Chosen(ridge=ridge, factor=factor, shift=platt.bias if factor < 1 else 0.0)
+    factor = float(platt.weights[0])
+    chosen = Chosen(ridge=ridge, factor=factor, shift=platt.bias)
     return fit(claims, signs, ridge=ridge).shrunk(chosen.factor, chosen.shift), chosen
 
 
@@ -239,7 +240,10 @@ def reliability(
 def errors(
     stated: NDArray[np.float64], is_right: NDArray[np.bool_], weight: NDArray[np.float64] | None = None
 ) -> dict[str, float]:
-    """Return the expected calibration error, the worst excess of a promise in a bin with enough rows, Brier's score."""
+    """Return the expected calibration error, the worst excess of a promise in a bin with enough rows, Brier's score.
+
+    Beside the error stands what it would be on average if all that is stated were true: few claims are never even.
+    """
     weight = np.ones(len(stated)) if weight is None else weight
     rows = reliability(stated, is_right, weight)
     far = [abs(row["mean_stated"] - row["right"]) * row["claims"] for row in rows]
@@ -248,9 +252,19 @@ def errors(
         "claims": round(float(weight.sum()), 1),
         "right": float(np.average(is_right, weights=weight)),
         "ece": sum(far) / sum(row["claims"] for row in rows),
+        "ece_if_true": ece_if_true(stated, weight),
         "worst_excess": max(too_much, default=float("nan")),
         "brier": float(np.average(np.square(stated - is_right), weights=weight)),
     }
+
+
+def ece_if_true(stated: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Return the mean expected calibration error of outcomes drawn with the stated probabilities."""
+    rng = np.random.default_rng(0)
+    bins = np.clip(np.searchsorted(LEVELS, stated, side="right"), 1, len(LEVELS) - 1)
+    excess = (rng.random((_DRAWS, len(stated))) < stated) - stated
+    sums = np.stack([(excess * weight)[:, bins == number].sum(axis=1) for number in range(1, len(LEVELS))])
+    return float(np.abs(sums).sum(axis=0).mean() / weight.sum())
 
 
 def false_alert_rates(paths: Sequence[Path], fitted: Fit, names: Sequence[str]) -> list[dict[str, float]]:

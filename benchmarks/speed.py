@@ -1,13 +1,17 @@
 """What does finding changes cost, in processor time and memory, and how far is that from what the machine allows?
 
-    python -m benchmarks.speed [--cases site pair area] [--side 10980] [--kilometres 4 12.65] [--json FILE]
+    python -m benchmarks.speed [--cases site pair area objects] [--side 10980] [--kilometres 4 12.65] [--json FILE]
 
-Each case runs in a process of its own: seconds are of all its threads together, memory is the most it ever held.
+Each case runs in a process of its own: seconds are of all its threads together. Memory is the most it ever held:
+``peak_mb`` with the pages of files that are mapped, which the system takes back when it needs them, ``anonymous_mb``
+without them, looked at every few milliseconds.
 ``site`` is a usual place, 256 x 256 pixels on 60 dates in 6 bands, from looks in memory to tables. ``pair`` is two
 dates of a whole Sentinel-2 tile, 10,980 x 10,980 pixels in 4 bands, read strip by strip from cloud-optimised GeoTIFFs
 into the maps that outlines are made from; reading the same without looking at it is measured beside it. The ``area``
 cases go from a folder of GeoTIFFs on 12 dates to the tables, as a run does, with `--limit-mb` allowed: the second has
-ten times the ground of the first, and should not take more memory than is allowed for that.
+ten times the ground of the first, and should not take more memory than is allowed for that. ``objects`` does the same
+on 24 dates with a given number of buildings, a small one on each 180 m square: twice the ground holds twice the
+objects, and an object should cost the same whatever their number; `--objects-limit-mb` is what it may take.
 The floor is what the machine needs to copy all values once, and to write the maps that are kept to new files.
 The imagery is made up: texture, light and noise like real ones, and some hundred buildings.
 """
@@ -22,7 +26,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from math import ceil, sqrt
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -41,12 +47,18 @@ from geo.grid import Grid
 from geo.scene import Quantity, Stack
 from geo.sources.folder import FolderSource
 
+CASES = ("site", "pair", "area", "objects")
 BANDS = ("B02", "B03", "B04", "B08", "B11", "B12")
 TEXTURE_PX = 1098
 BLOCK_PX = 512
 SCALE = 10_000
+_LOOK_EVERY_S = 0.02
 AREA_BANDS = 4
 AREA_DATES = 12
+OBJECT_DATES = 24
+PX_AN_OBJECT = 1800
+"""Ground for each: as 5,000 of them on 30 x 30 km."""
+OBJECT_PX = 7
 KEPT_MAPS = 21
 """Maps of a pair, in units of four bytes a pixel, that are kept: looks in one light, before and after, scores."""
 
@@ -105,12 +117,35 @@ def stack_of(layers: Mapping[str, NDArray[np.float32]], when: Sequence[datetime]
     return Stack(dataset=dataset, grid=grid, quantity=Quantity.REFLECTANCE)
 
 
-def write_tile(folder: Path, *, side: int, dates: int, bands: int) -> list[datetime]:
-    """Write made-up dates of one tile, a GeoTIFF a date and band, tiled and deflated; return the days."""
+def scattered(side: int) -> list[tuple[slice, slice]]:
+    """Return some places for buildings anywhere in a tile."""
+    places = np.random.default_rng(5).integers(0, max(1, side - 40), (max(1, (side // 500) ** 2), 2))
+    return [(slice(row, row + 14), slice(column, column + 20)) for row, column in places.tolist()]
+
+
+def one_a_cell(count: int) -> tuple[int, list[tuple[slice, slice]]]:
+    """Return the side of an area, and places for `count` small buildings on it, each somewhere in a cell of its own."""
+    across = ceil(sqrt(count))
+    cell_px = round(sqrt(PX_AN_OBJECT))
+    rng = np.random.default_rng(6)
+    cells = rng.permutation(across * across)[:count]
+    corners = np.stack(divmod(cells, across), axis=1) * cell_px
+    corners += rng.integers(10, cell_px - OBJECT_PX - 10, corners.shape)
+    places = [(slice(row, row + OBJECT_PX), slice(column, column + OBJECT_PX)) for row, column in corners.tolist()]
+    return across * cell_px, places
+
+
+def write_tile(
+    folder: Path, *, side: int, dates: int, bands: int, places: Sequence[tuple[slice, slice]] | None = None
+) -> list[datetime]:
+    """Write made-up dates of one tile, a GeoTIFF a date and band, tiled and deflated; return the days.
+
+    Something was built at `places`, rows and columns: `scattered` ones unless they are given.
+    """
     texture = ground(TEXTURE_PX, bands)
     rng = np.random.default_rng(5)
     when = [datetime(2021, 5, 1) + timedelta(days=30 * index) for index in range(dates)]  # noqa: DTZ001 - as in a stack
-    places = rng.integers(0, max(1, side - 40), (max(1, (side // 500) ** 2), 2))
+    places = scattered(side) if places is None else places
     profile = {
         "driver": "GTiff", "width": side, "height": side, "count": 1, "dtype": "uint16", "tiled": True,
         "blockxsize": BLOCK_PX, "blockysize": BLOCK_PX, "compress": "deflate", "predictor": 2, "zlevel": 1,
@@ -126,8 +161,8 @@ def write_tile(folder: Path, *, side: int, dates: int, bands: int) -> list[datet
                     rows = min(TEXTURE_PX, side - top)
                     strip = np.tile(moved, (1, -(-side // TEXTURE_PX)))[:rows, :side]
                     strip = strip * SCALE + 40 * rng.standard_normal(strip.shape, dtype=np.float32)
-                    for row, column in places if index >= dates // 2 else ():
-                        strip[max(0, row - top) : max(0, row - top + 14), column : column + 20] += 1_500
+                    for down, right in places if index >= dates // 2 else ():
+                        strip[max(0, down.start - top) : max(0, down.stop - top), right] += 1_500
                     file.write(strip.clip(1, 65_535).astype(np.uint16), 1, window=RasterWindow(0, top, side, rows))
     return when
 
@@ -138,7 +173,7 @@ def read_blocks(  # noqa: PLR0913 - from where, to where, how much
     """Read a tile strip by strip into maps of reflectance; without `keep`, decode only."""
     shape = (dates, side, side)
     layers = {name: maps.empty(name, shape, np.float32) for name in BANDS[: bands if keep else 0]}
-    step = 4 * BLOCK_PX
+    step = BLOCK_PX
     for index in range(dates):
         for name in BANDS[:bands]:
             with rasterio.open(folder / f"{index}-{name}.tif") as file:
@@ -208,7 +243,7 @@ def run_area(folder: Path, *, side: int, limit_mb: int) -> dict[str, float]:
     source = FolderSource(folder)
     refs = source.search(grid.footprint_4326, first=date.min, last=date.max)
     check_blocks("area", refs, grid, limit_mb=limit_mb)
-    began = time.process_time()
+    began, wall = time.process_time(), time.perf_counter()
     with room_for(refs, grid, limit_mb=limit_mb, folder=folder / "state") as room:
         looks = read_area(source, refs, grid, area_id="area", room=room)
         read_s = time.process_time() - began
@@ -219,15 +254,25 @@ def run_area(folder: Path, *, side: int, limit_mb: int) -> dict[str, float]:
     return {
         "blocks": float(len(reading_blocks(refs, grid, limit_mb=limit_mb))),
         "read_s": read_s,
+        "wall_s": time.perf_counter() - wall,
         "cpu_s": time.process_time() - began,
         "detections": float(len(found.detections)),
     }
 
 
-def area_case(side: int, dates: int, limit_mb: int) -> dict[str, float]:
+def objects_case(count: int, limit_mb: int) -> dict[str, float]:
+    """Write an area with so many buildings and run over it."""
+    side, places = one_a_cell(count)
+    figures = area_case(side, OBJECT_DATES, limit_mb, places)
+    return {"objects": float(count), "ms_an_object": 1e3 * figures["cpu_s"] / figures["detections"]} | figures
+
+
+def area_case(
+    side: int, dates: int, limit_mb: int, places: Sequence[tuple[slice, slice]] | None = None
+) -> dict[str, float]:
     """Write an area as a folder of GeoTIFFs and run over it."""
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
-        when = write_tile(Path(folder), side=side, dates=dates, bands=AREA_BANDS)
+        when = write_tile(Path(folder), side=side, dates=dates, bands=AREA_BANDS, places=places)
         for index, day in enumerate(when):
             for name in BANDS[:AREA_BANDS]:
                 Path(folder, f"{index}-{name}.tif").rename(Path(folder, f"{day:%Y%m%d}_{name}.tif"))
@@ -243,9 +288,30 @@ def measured(work: Callable[[], dict[str, float]]) -> dict[str, float]:
 
 
 def _with_peak(work: Callable[[], dict[str, float]]) -> dict[str, float]:
+    done, highest = Event(), [0.0]
+
+    def watch() -> None:
+        while not done.wait(_LOOK_EVERY_S):
+            highest[0] = max(highest[0], anonymous_mb())
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
     figures = work()
+    done.set()
+    watcher.join()
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures["anonymous_mb"] = highest[0]
     return figures
+
+
+def anonymous_mb() -> float:
+    """Return how much memory this process holds now that belongs to no file; NaN where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return float("nan")
+    held = [line.split()[1] for line in status.splitlines() if line.startswith("RssAnon:")]
+    return int(held[0]) / 1024 if held else float("nan")
 
 
 def tile_case(side: int, dates: int, bands: int, memory_mb: float) -> dict[str, float]:
@@ -271,17 +337,21 @@ def run_cases(options: argparse.Namespace) -> dict[str, dict[str, float]]:
         figures["pair"] = with_floor(tile_case(options.side, 2, 4, options.memory_mb), KEPT_MAPS * options.side**2)
     for kilometres in options.kilometres if "area" in options.cases else ():
         figures[f"{kilometres:g} km"] = area_case(round(kilometres * 100), AREA_DATES, options.limit_mb)
+    for count in options.objects if "objects" in options.cases else ():
+        figures[f"{count} obj"] = objects_case(count, options.objects_limit_mb)
     return figures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--cases", nargs="+", default=["site", "pair", "area"], choices=["site", "pair", "area"])
+    parser.add_argument("--cases", nargs="+", default=CASES[:3], choices=CASES)
     parser.add_argument("--side", type=int, default=10_980, help="pixels a side of the pair")
     parser.add_argument("--kilometres", nargs="+", type=float, default=[4, 12.65], help="sides of the areas")
     parser.add_argument("--memory-mb", type=float, default=2_000, help="that the pair may take")
     parser.add_argument("--limit-mb", type=int, default=600, help="that an area may take")
+    parser.add_argument("--objects", nargs="+", type=int, default=[100, 400, 1600], help="how many there are")
+    parser.add_argument("--objects-limit-mb", type=int, default=2_000, help="that an area of objects may take")
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args(arguments)
     figures = run_cases(options)

@@ -206,7 +206,13 @@ def _all_steps(
         3 * (params.patch_px(stack.grid) // 2) + _NEAR_PX, _bytes_a_px(values.shape[0], values.shape[1], params)
     )
     made = _Made(shape=stack.grid.shape, maps=ground.maps)
-    run_blocks(plan, lambda window: _look(weighed(values[:, :, *window.wide], trust), trust, stack, params), made.keep)
+
+    def begin(window: Window) -> Generator[Asked, Sequence[Noise], _Looked]:
+        part = weighed(values[:, :, *window.wide], trust)
+        ground.maps.release()  # the copy is enough
+        return _look(part, trust, stack, params, is_own=not np.may_share_memory(part, values))
+
+    run_blocks(plan, begin, made.keep)
     return made.steps(), made.arrays["is_sharp"]
 
 
@@ -219,10 +225,11 @@ class _Looked:
 
 
 def _look(
-    values: NDArray[np.float32], trust: NDArray[np.float32], stack: Stack, params: DetectParams
+    values: NDArray[np.float32], trust: NDArray[np.float32], stack: Stack, params: DetectParams, *, is_own: bool
 ) -> Generator[Asked, Sequence[Noise], _Looked]:
-    """Find the steps of one window; ask in between for the noise of the whole area."""
-    steps = yield from steps_in_stages(values, stack.days, patch_px=params.patch_px(stack.grid), params=params.steps)
+    """Find the steps of one window; ask in between for the noise of the whole area. `values` may change if `is_own`."""
+    patch_px = params.patch_px(stack.grid)
+    steps = yield from steps_in_stages(values, stack.days, patch_px=patch_px, params=params.steps, is_own=is_own)
     fine = contrast_of(steps.before, steps.after)
     (noise,) = yield Asked(maps=[partial(np.asarray, fine)], sigma_floor=params.steps.sigma_floor)
     is_sharp = sharp_pixels(noise.z(fine), grow_z=params.grow_z)

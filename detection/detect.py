@@ -14,7 +14,7 @@ from detection.chance.placebo import weigh_against_placebos
 from detection.changes import ChangeMap, map_changes
 from detection.coverage import coverage_row, no_imagery_row
 from detection.looks.choose import JudgedLook, Looks, choose_looks
-from detection.objects.rows import detection_rows
+from detection.objects.rows import Objects, rows_of
 from detection.params import DetectParams
 from detection.schema import Outcome, coverage_frame, detections_frame
 from detection.tiles import tell_in_tiles, tiles_of
@@ -81,8 +81,8 @@ def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
     tiles = tiles_of(stack.grid, len(looks.stack.days), len(looks.stack.bands), params, room)
     if len(tiles) > 1:
         return _findings_in_tiles(area_id, looks, changes, inside, params=params, radar=radar, tiles=tiles)
-    rows = detection_rows(area_id, changes, inside, params, radar)
-    rows = weigh_against_placebos(rows, changes, inside, params, radar)
+    objects = Objects.of(changes, params, radar)
+    rows = weigh_against_placebos(rows_of(area_id, objects, inside, params), objects, inside, params)
     row = coverage_row(area_id, looks, inside, changes, params)
     row["outcome"] = Outcome.FOUND.value if rows else row["outcome"]
     logger.info("%s: %d looks, %d clear, %d detections", area_id, len(stack.days), len(looks.stack.days), len(rows))

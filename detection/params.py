@@ -8,6 +8,7 @@ from detection.desecuritisation.verdict import DesecuritisationParams
 from detection.life.lifecycle import LifecycleParams
 from detection.looks.choose import LookParams
 from detection.objects.events import EventParams
+from detection.objects.sites import SiteParams
 from detection.perimeter.result import PerimeterParams
 from detection.radar.fusion import FusionParams
 from detection.radar.steps import RadarParams
@@ -83,6 +84,7 @@ class DetectParams:
     onset: OnsetParams = field(default_factory=OnsetParams)
     phases: PhaseParams = field(default_factory=PhaseParams)
     events: EventParams = field(default_factory=EventParams)
+    sites: SiteParams = field(default_factory=SiteParams)
     lifecycle: LifecycleParams = field(default_factory=LifecycleParams)
     radar: RadarParams = field(default_factory=RadarParams)
     fusion: FusionParams = field(default_factory=FusionParams)

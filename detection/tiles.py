@@ -21,7 +21,7 @@ from detection.changes import ChangeMap, block_px_of
 from detection.life.lifecycle import distinct_ids
 from detection.looks.registered import crop
 from detection.objects.outline import Patch, group_patches
-from detection.objects.rows import detection_rows
+from detection.objects.rows import Objects, rows_of
 from detection.params import DetectParams
 from detection.series.steps import Steps
 from geo.grid import Grid
@@ -117,8 +117,9 @@ def _rows_of(
     """Yield the rows of the objects that belong to a tile, with their score."""
     tile, wide, inside = where
     heard = None if radar is None else crop(radar, wide)
-    rows = detection_rows(area_id, part, inside[wide], params, heard)
-    for row in weigh_against_placebos(rows, part, inside[wide], params, heard):
+    objects = Objects.of(part, params, heard)
+    rows = rows_of(area_id, objects, inside[wide], params)
+    for row in weigh_against_placebos(rows, objects, inside[wide], params):
         left, _, _, top = row["geometry"].bounds
         grid = part.stack.grid
         place = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioIOError
+from rasterio.errors import RasterioError
 
 from aoi.read.truth import read_truth
 from detection.evaluation.association import AssociationParams, Match, Scores
@@ -17,10 +17,14 @@ from flows.runs.publish import current_products, merged
 from flows.show import Show, show_table
 from geo.errors import AoiError, ConfigError, GridMismatchError
 from geo.grid import Grid
+from geo.sources.header import LOCAL_ENVIRONMENT, local_driver
 
 COLUMNS = ("true event", "kind", "began", "found by", "overlap", "onset interval", "holds truth", "confirmed after")
 _RASTERS = frozenset({".tif", ".tiff"})
 _KINDS = frozenset({Event.CONSTRUCTION.value, Event.EXPANSION.value, Event.DEMOLITION.value})
+
+MOST_LABEL_PX = 400_000_000
+"""A file can claim any size: labels are held in memory whole."""
 
 
 def evaluate_workspace(
@@ -65,10 +69,14 @@ def _labels(path: Path, between: tuple[date, date] | None) -> gpd.GeoDataFrame:
     if between is None:
         raise AoiError(f"{path}: labels have no dates; say with --from and --to between which days the change lies")
     try:
-        with rasterio.open(path) as raster:
+        with rasterio.Env(**LOCAL_ENVIRONMENT), rasterio.open(path, driver=local_driver(path)) as raster:
+            if raster.width * raster.height > MOST_LABEL_PX:
+                raise AoiError(
+                    f"{path}: has {raster.width} x {raster.height} pixels; at most {MOST_LABEL_PX:,} are read"
+                )
             mask = raster.read(1, masked=True).filled(0) != 0
             epsg, transform = raster.crs.to_epsg() if raster.crs else None, raster.transform
-    except RasterioIOError as error:
+    except RasterioError as error:
         raise AoiError(f"{path}: cannot be read as a GeoTIFF: damaged, or none") from error
     if epsg is None:
         raise AoiError(f"{path}: has no coordinate system with an EPSG code")

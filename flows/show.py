@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
+from unicodedata import category
 
 EXIT_CODES = """\
 Exit codes: 0 all areas are done (areas without imagery among others are listed, and no failure);
 1 some areas failed or had problems such as an unreadable file, or no area has imagery: the rest is done;
 2 wrong usage, settings, watch list or imagery source: nothing was run;
 3 nothing could be written, or another run is at work in the workspace; 130 stopped by the user."""
+
+
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Classes of Unicode: control, format (with the signs that turn the direction), halves of pairs, ends of lines."""
 
 
 class Listener(Protocol):
@@ -34,7 +39,7 @@ class Show:
     def say(self, text: str = "") -> None:
         """Tell a person something on stdout; a program that reads JSON is not told."""
         if not (self.is_quiet or self.is_json):
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{visible(text)}\n")
 
     def document(self, value: dict[str, Any]) -> None:
         """Give a program its one document."""
@@ -43,7 +48,7 @@ class Show:
 
     def trouble(self, text: str, *, kind: str = "problem") -> None:
         """Say on stderr, in one line, what went wrong; also to those who want quiet."""
-        sys.stderr.write(f"sitewatch: {kind}: {' '.join(text.split())}\n")
+        sys.stderr.write(f"sitewatch: {kind}: {visible(' '.join(text.split()))}\n")
 
     @contextmanager
     def progress(self, label: str) -> Iterator["Bar"]:
@@ -92,16 +97,28 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, out: Te
 
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # as Text: no cell is read as markup
+        table.add_row(*(Text(visible(cell)) for cell in row))  # as Text: no cell is read as markup
     Console(file=target).print(table)
 
 
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as lines of text."""
-    lines = [columns, *rows]
+    lines = [columns, *([visible(cell) for cell in row] for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
     return "".join(f"{line.rstrip()}\n" for line in padded)
+
+
+def visible(text: str) -> str:
+    """Return `text` with what a terminal would obey, or what turns the direction of writing, as an escape.
+
+    Names come from files of others: one may clear the screen, or read the other way round.
+    """
+    return "".join(one if one in "\n\t" or category(one) not in _OBEYED else _escaped(one) for one in text)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape", errors="backslashreplace").decode()
 
 
 def plural(count: int, word: str) -> str:

@@ -7,9 +7,10 @@ buildings, by cross-correlation of gradient images, refined by a matrix multipli
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from math import ceil
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy import ndimage
 
 from geo.kernels.fourier import real_at
 from geo.kernels.spline import move
+from geo.kernels.structure import edges as edges_kernel
 from geo.scene import Stack
 
 logger = logging.getLogger(__name__)
@@ -184,19 +186,47 @@ def _measured(
     images: Sequence[Sequence[NDArray[np.float32]]], is_clear: NDArray[np.bool_], params: CoregisterParams
 ) -> NDArray[np.float64]:
     """Return the shift of each date, shape (time, 2), from its structure images; NaN where none is believed."""
-    clearest = clearest_date(is_clear.mean(axis=(1, 2)))
-    first = _shifts_onto(images[clearest], images, params)
-    first[clearest] = 0
-    believed = np.flatnonzero(np.isfinite(first).all(axis=1))
-    if len(believed) < _ENOUGH_FOR_A_REFERENCE:
-        return first
-    best = believed[np.argsort(-is_clear[believed].mean(axis=(1, 2)), kind="stable")[:_REFERENCE_DATES]]
-    aligned = [moved(np.stack(images[index]), (float(first[index, 0]), float(first[index, 1]))) for index in best]
+    shares = is_clear.mean(axis=(1, 2))
+    clearest = clearest_date(shares)
+    first = _First(images=images, clearest=clearest, params=params)
+    best = first.believed(np.argsort(-shares, kind="stable"), _REFERENCE_DATES)
+    if len(best) < _ENOUGH_FOR_A_REFERENCE:
+        return first.all()
+    aligned = [moved(np.stack(images[index]), first.shift(index)) for index in best]
     second = _shifts_onto(median_structure(np.stack(aligned)), images, params)
     if np.isnan(second[clearest]).any():
-        return first
+        return first.all()
     second -= second[clearest]
-    return np.where(np.isfinite(second), second, first)
+    for index in np.flatnonzero(np.isnan(second).any(axis=1)).tolist():
+        second[index] = first.shift(index)
+    return second
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _First:
+    """The shifts onto the clearest date, each measured when it is asked for: of many dates few are."""
+
+    images: Sequence[Sequence[NDArray[np.float32]]]
+    clearest: int
+    params: CoregisterParams
+    known: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def shift(self, index: int) -> tuple[float, float]:
+        """Return the shift (down, right) of one date; NaN where none is believed."""
+        if index == self.clearest:
+            return (0.0, 0.0)
+        if index not in self.known:
+            found = estimate_shift(self.images[self.clearest], self.images[index], self.params)
+            self.known[index] = (np.nan, np.nan) if found is None else found
+        return self.known[index]
+
+    def believed(self, order: Iterable[int], most: int) -> list[int]:
+        """Return, in `order`, the dates whose shift is believed, at most so many."""
+        return list(islice((int(index) for index in order if np.isfinite(self.shift(int(index))).all()), most))
+
+    def all(self) -> NDArray[np.float64]:
+        """Return the shift of each date, shape (time, 2)."""
+        return np.array([self.shift(index) for index in range(len(self.images))])
 
 
 def _shifts_onto(
@@ -223,33 +253,40 @@ def _peak_shift(target: NDArray[np.float64], moving: NDArray[np.float64], *, rea
     farther: on a building site a roof that came and one that went agree better than the ground, at any distance.
     """
     cross = scipy.fft.rfft2(target) * np.conj(scipy.fft.rfft2(moving))
-    agreement = scipy.fft.irfft2(cross, s=target.shape)
-    for axis, size in enumerate(target.shape):
-        far = np.abs(scipy.fft.fftfreq(size, 1 / size)) > ceil(reach_px) + 1
-        agreement[far if axis == 0 else (slice(None), far)] = -np.inf
-    peak = np.unravel_index(int(np.argmax(agreement)), target.shape)
-    width = target.shape[1]
-    coarse = [
-        place - size if place > size // 2 else place for place, size in zip(map(int, peak), target.shape, strict=True)
-    ]
-    place = np.array(coarse, dtype=np.float64)
-    for step, reach in _REFINEMENTS:
-        steps = step * np.arange(-reach, reach + 1)
-        place = _best_place(cross, place[0] + steps, place[1] + steps, width=width)
-    return (float(place[0]), float(place[1]))
+    place = (0.0, 0.0)
+    for step, reach in ((1.0, ceil(reach_px) + 1), *_REFINEMENTS):
+        place = _best_place(cross, place, (step, reach), width=target.shape[1])
+    return place
 
 
 def _best_place(
-    cross: NDArray[np.complex128], down: NDArray[np.float64], right: NDArray[np.float64], *, width: int
-) -> NDArray[np.float64]:
-    """Return which of the shifts ``down`` x ``right`` agrees best, from the half spectrum `cross`."""
-    rows = np.exp(2j * np.pi * np.outer(down, scipy.fft.fftfreq(len(cross))))
-    columns = np.exp(2j * np.pi * np.outer(scipy.fft.rfftfreq(width), right))
-    columns[1 : (width + 1) // 2] *= 2  # the other half, which a real image's transform leaves out, mirrors this one
+    cross: NDArray[np.complex128], around: tuple[float, float], looks: tuple[float, int], *, width: int
+) -> tuple[float, float]:
+    """Return which shift agrees best, by the half spectrum `cross`; `looks` are the step, and reach in steps."""
+    down, right = _places(around[0], *looks), _places(around[1], *looks)
+    rows, columns = _rows(len(cross), around[0], *looks), _columns(width, around[1], *looks)
     agreement = np.empty((len(down), len(right)))
     real_at(np.ascontiguousarray(cross).view(np.float64), rows, columns, agreement)
     best = np.unravel_index(int(np.argmax(agreement)), agreement.shape)
-    return np.array([down[best[0]], right[best[1]]])
+    return (float(down[best[0]]), float(right[best[1]]))
+
+
+def _places(middle: float, step: float, reach: int) -> NDArray[np.float64]:
+    return np.asarray(middle + step * np.arange(-reach, reach + 1), dtype=np.float64)
+
+
+@lru_cache(maxsize=256)
+def _rows(size: int, middle: float, step: float, reach: int) -> NDArray[np.complex128]:
+    """Return what each row of a spectrum is turned by, for each shift around `middle`, shape (shift, row)."""
+    return np.exp(2j * np.pi * np.outer(_places(middle, step, reach), scipy.fft.fftfreq(size)))
+
+
+@lru_cache(maxsize=256)
+def _columns(size: int, middle: float, step: float, reach: int) -> NDArray[np.complex128]:
+    """Return the same for the columns of a half spectrum of `size` columns, shape (column, shift)."""
+    turns = np.exp(2j * np.pi * np.outer(scipy.fft.rfftfreq(size), _places(middle, step, reach)))
+    turns[1 : (size + 1) // 2] *= 2  # the other half, which a real image's transform leaves out, mirrors this one
+    return turns
 
 
 def clearest_date(shares: NDArray[np.float64]) -> int:
@@ -263,10 +300,9 @@ def _edges(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
     if not is_seen.any():
         return brightness
     filled = np.where(is_seen, brightness, np.median(brightness[is_seen]))
-    smooth = ndimage.gaussian_filter(np.log(np.clip(filled, 1e-3, None)), 1.0)
-    gradient = np.hypot(ndimage.sobel(smooth, 0), ndimage.sobel(smooth, 1))
-    near_gap = ndimage.binary_dilation(~is_seen, iterations=3)
-    return np.where(near_gap, np.nan, gradient).astype(np.float32)
+    result = np.empty(brightness.shape, dtype=np.float32)
+    edges_kernel(brightness, np.log(np.clip(filled, np.float32(1e-3), None)), result)
+    return result
 
 
 def _windowed(

@@ -113,7 +113,7 @@ def _sites_of(path: Path, smallest_m2: float) -> dict[str, dict[str, Any]]:
 def _features(path: Path) -> list[dict[str, Any]]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AoiError(f"{path}: cannot be read as GeoJSON: {error}") from error
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or not all(
@@ -149,10 +149,16 @@ def _liveliest(phases: Sequence[str]) -> str | None:
 def _outline(feature: Mapping[str, Any], path: Path, number: int) -> BaseGeometry:
     try:
         outline = shape(feature["geometry"])
-    except (ShapelyError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ShapelyError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise AoiError(f"{path}, feature {number}: no outline that can be read: {error}") from error
+    return _checked(outline, f"{path}, feature {number}")
+
+
+def _checked(outline: BaseGeometry, where: str) -> BaseGeometry:
+    if not np.isfinite(shapely.get_coordinates(outline)).all():
+        raise AoiError(f"{where}: its outline has a coordinate that is no number")
     if outline.is_empty or outline.geom_type not in ("Polygon", "MultiPolygon"):
-        raise AoiError(f"{path}, feature {number}: expected a polygon; got {outline.geom_type}")
+        raise AoiError(f"{where}: expected a polygon; got {outline.geom_type}")
     return outline if outline.is_valid else shapely.make_valid(outline)
 
 

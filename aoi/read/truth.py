@@ -55,5 +55,5 @@ def _is_smart(path: Path) -> bool:
     try:
         features = json.loads(path.read_text(encoding="utf-8")).get("features", [])
         return bool(features) and features[0].get("properties", {}).get("type") in _SMART
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError):
         return False  # whatever is wrong with it, reading it as a table says better

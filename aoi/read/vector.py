@@ -275,7 +275,7 @@ def _listed(row: Row, column: str) -> tuple[str, ...] | None:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     if not isinstance(value, list):
         return None

@@ -5,6 +5,7 @@ goes through the same arithmetic there (a placebo, as in the trials of medicine)
 
 1. Space: the surroundings that were read with the area, cut into cells of the object's size. Each gives the highest
    score that an object of this size and shape reaches anywhere in it, as the object itself is the highest of its place.
+   Where there are more than `MOST_PLACEBOS` cells, so many are drawn at random, always the same.
 2. Time: the same map made of the looks up to a year before the series ended, or up to the look before the claim, if
    that is earlier; pretending that the series ended there, anywhere in the area and around it.
 
@@ -18,6 +19,7 @@ needs stronger evidence.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -27,18 +29,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.features import geometry_mask
-from scipy import ndimage
-from scipy.signal import oaconvolve
+from shapely import STRtree
+from shapely.geometry.base import BaseGeometry
 
 from detection.changes import ChangeMap, fine_contrast, in_units_of_bands, weighed
+from detection.kernels.copies import highest_means, runs_of
 from detection.looks.context import Noise
 from detection.objects.events import BUILT_EVENTS
-from detection.objects.outline import changed_pixels
-from detection.objects.rows import detection_rows
+from detection.objects.outline import changed_pixels, pixels_of
+from detection.objects.rows import Objects, detection_rows, rows_of
 from detection.params import DetectParams
 from detection.schema import Status
 from detection.series.steps import find_steps
-from geo.scene import Stack
+from geo.grid import Grid
 
 _CLAIMS = frozenset(event.value for event in BUILT_EVENTS)
 _YEAR = timedelta(days=365)
@@ -47,15 +50,29 @@ _M2_PER_KM2 = 1e6
 _MOSTLY = 0.8
 _MOST_VALUES = 100_000_000
 
+MOST_PLACEBOS = 1000
+"""Cells that are asked for one claim in space, and as many in time: of more, so many are drawn.
+
+A p-value p then has a standard error of sqrt(p (1 - p) / 2000), 0.005 at 0.05, and is at least 0.0005."""
+_MOST_CELL_PX = 4_000_000
+"""Pixels of these cells together…"""
+_LEAST_PLACEBOS = 100
+"""… unless they are fewer than this."""
+_PLACES_ACROSS = 16
+"""In a cell wider than twice this the copy is not put on each pixel: scores are means over windows, and a large
+copy's mean hardly changes from one pixel to the next."""
+
 POOLED: Sequence[tuple[float, float]] = (
     (-4.0, 1.18),
-    (-3.0, 0.99),
-    (-2.0, 0.79),
-    (-1.0, 0.59),
-    (0.0, 0.26),
-    (0.5, 0.08),
-    (2.0, 0.08),
-    (2.5, 0.03),
+    (-3.0, 1.18),
+    (-2.0, 0.85),
+    (-1.0, 0.66),
+    (0.0, 0.33),
+    (0.5, 0.26),
+    (1.0, 0.14),
+    (1.5, 0.08),
+    (3.0, 0.08),
+    (3.5, 0.03),
 )
 """Log-odds of a claim, and how often a quiet square kilometre raised one at least as strong in a year.
 
@@ -71,20 +88,23 @@ class Exposure:
     """What the site itself raised where nothing is known to have happened."""
 
     log_odds: tuple[float, ...]
-    """Of each claim."""
+    """Of each claim, ascending whatever order they are given in."""
     km2_years: float
     """Ground times time in which that was."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log_odds", tuple(sorted(self.log_odds)))
+
+    def raised(self, log_odds: float) -> int:
+        """Return how many claims are at least this strong."""
+        return len(self.log_odds) - bisect_left(self.log_odds, log_odds)
 
 
 NOTHING = Exposure(log_odds=(), km2_years=0.0)
 
 
 def weigh_against_placebos(
-    rows: Sequence[dict[str, Any]],
-    changes: ChangeMap,
-    inside: NDArray[np.bool_],
-    params: DetectParams,
-    radar: Stack | None = None,
+    rows: Sequence[dict[str, Any]], objects: Objects, inside: NDArray[np.bool_], params: DetectParams
 ) -> list[dict[str, Any]]:
     """Return the rows of the detections table with their rate of false alerts; a claim with too high a rate stays open.
 
@@ -92,27 +112,26 @@ def weigh_against_placebos(
     its rate does. Rows that claim nothing built or torn down are returned as they are.
 
     Args:
-        rows: Of one area, from `detection.objects.rows.detection_rows`.
-        changes: The maps they came from.
+        rows: Of one area, from `detection.objects.rows.rows_of`.
+        objects: What they were made from.
         inside: Shape (y, x): the pixels of the area.
         params: How changes were found.
-        radar: What the rows were found with: the surroundings are asked the same.
 
     """
     claims = [row for row in rows if row["event"] in _CLAIMS]
     if not claims:
         return list(rows)
+    changes = objects.watch.changes
     earlier = earlier_map(changes, claims, params)
-    exposure = site_exposure(changes, earlier, claims, inside, params, radar)
-    is_claimed = _covered(claims, changes) & inside
-    judged = []
-    for row in rows:
-        if row["event"] not in _CLAIMS:
-            judged.append(row)
-            continue
-        scores = _space_and_time(row, changes, earlier, is_claimed)
-        judged.append(_judged(row, scores, exposure, needed=needed_rate(row, claims, params)))
-    return judged
+    exposure = site_exposure(objects, earlier, claims, inside, params)
+    ground = _Ground.of(changes, earlier, claims, inside)
+    needed = iter(needed_rates(claims, params))
+    return [
+        _judged(row, ground.space_and_time(row["geometry"]), exposure, needed=next(needed))
+        if row["event"] in _CLAIMS
+        else row
+        for row in rows
+    ]
 
 
 def false_alert_rate(log_odds: float, exposure: Exposure = NOTHING) -> float:
@@ -123,22 +142,27 @@ def false_alert_rate(log_odds: float, exposure: Exposure = NOTHING) -> float:
     """
     levels, rates = (np.array(column) for column in zip(*POOLED, strict=True))
     pooled = exp(float(np.interp(log_odds, levels, np.log(rates))))
-    raised = sum(other >= log_odds for other in exposure.log_odds)
-    return (pooled * POOLED_KM2_YEARS + raised) / (POOLED_KM2_YEARS + exposure.km2_years)
+    return (pooled * POOLED_KM2_YEARS + exposure.raised(log_odds)) / (POOLED_KM2_YEARS + exposure.km2_years)
 
 
-def needed_rate(row: Mapping[str, Any], others: Sequence[Mapping[str, Any]], params: DetectParams) -> float:
-    """Return the rate of false alerts a site and year at which the claim `row` may still be confirmed.
+def needed_rates(claims: Sequence[Mapping[str, Any]], params: DetectParams) -> list[float]:
+    """Return the rate of false alerts a site and year at which each of the claims of an area may still be confirmed.
 
     What is small, or lies apart from all other claims without being large, needs stronger evidence.
     """
     placebo = params.placebo
-    is_small = row["area_m2"] < placebo.small_m2
-    is_apart = all(
-        row["geometry"].distance(other["geometry"]) > placebo.apart_m for other in others if other is not row
-    )
-    is_doubtful = is_small or (is_apart and row["area_m2"] < placebo.large_m2)
-    return placebo.max_false_alerts / (placebo.doubt_factor if is_doubtful else 1.0)
+    shapes = [claim["geometry"] for claim in claims]
+    near, _ = STRtree(shapes).query(shapes, predicate="dwithin", distance=placebo.apart_m)
+    neighbours = np.bincount(near, minlength=len(shapes)) - 1  # each is near itself
+    return [
+        placebo.max_false_alerts
+        / (
+            placebo.doubt_factor
+            if claim["area_m2"] < placebo.small_m2 or (not count and claim["area_m2"] < placebo.large_m2)
+            else 1.0
+        )
+        for claim, count in zip(claims, neighbours.tolist(), strict=True)
+    ]
 
 
 def p_value(score: float, placebos: NDArray[np.float64]) -> float | None:
@@ -168,22 +192,22 @@ def earlier_map(changes: ChangeMap, claims: Sequence[Mapping[str, Any]], params:
     return ChangeMap(stack=stack, values=values, trust=changes.trust, steps=steps, is_changed=is_changed)
 
 
-def site_exposure(  # noqa: PLR0913, PLR0917 - two maps, what is claimed where, and how it was found
-    changes: ChangeMap,
+def site_exposure(
+    objects: Objects,
     earlier: ChangeMap | None,
     claims: Sequence[Mapping[str, Any]],
     inside: NDArray[np.bool_],
     params: DetectParams,
-    radar: Stack | None = None,
 ) -> Exposure:
     """Return what the surroundings, and the site before its claims, raised: all of it counts as false."""
+    changes = objects.watch.changes
     grid = changes.stack.grid
     is_around = ~inside & np.isfinite(changes.steps.score_z)
-    raised = [
-        row
-        for row in detection_rows("around", changes, is_around, params, radar)
-        if row["event"] in _CLAIMS and not any(row["geometry"].intersects(claim["geometry"]) for claim in claims)
-    ]
+    around = [row for row in rows_of("around", objects, is_around, params) if row["event"] in _CLAIMS]
+    shapes = [row["geometry"] for row in around]
+    tree = STRtree([claim["geometry"] for claim in claims])
+    known = set(tree.query(np.array(shapes, dtype=object), predicate="intersects")[0].tolist())
+    raised = [row for index, row in enumerate(around) if index not in known]
     km2_years = float(is_around.sum()) * grid.pixel_area_m2 / _M2_PER_KM2 * _years(changes)
     if earlier is not None:
         is_seen = np.isfinite(earlier.steps.score_z)
@@ -195,7 +219,7 @@ def site_exposure(  # noqa: PLR0913, PLR0917 - two maps, what is claimed where, 
 def cell_scores(
     score_z: NDArray[np.float32], shape: NDArray[np.bool_], is_placebo: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return the highest mean score that an object reaches in each cell of its own size.
+    """Return the highest mean score that an object reaches in each cell of its own size, or in some of the cells.
 
     Args:
         score_z: Shape (y, x), NaN where not seen.
@@ -203,40 +227,57 @@ def cell_scores(
         is_placebo: Shape (y, x): where it may be put. Cells of which less than four fifths are such give none.
 
     """
-    allowed = is_placebo & np.isfinite(score_z)
-    scores = np.where(allowed, _mean_under(score_z, shape, allowed), -np.inf)
-    rows, columns = (size // side for size, side in zip(score_z.shape, shape.shape, strict=True))
-    cut = np.s_[: rows * shape.shape[0], : columns * shape.shape[1]]
-    cells = (rows, shape.shape[0], columns, shape.shape[1])
-    if not rows * columns:
-        return np.zeros(0)
-    is_whole = allowed[cut].reshape(cells).mean(axis=(1, 3)) >= _MOSTLY
-    best = scores[cut].reshape(cells).max(axis=(1, 3))
-    return np.asarray(best[is_whole & np.isfinite(best)], dtype=np.float64)
+    height, width = shape.shape
+    count = (score_z.shape[0] // height) * (score_z.shape[1] // width)
+    most = min(MOST_PLACEBOS, max(_LEAST_PLACEBOS, _MOST_CELL_PX // shape.size))
+    cells = np.arange(count)
+    if count > most:
+        cells = np.sort(np.random.default_rng(0).choice(count, most, replace=False, shuffle=False))
+    steps = (max(1, height // _PLACES_ACROSS), max(1, width // _PLACES_ACROSS))
+    best = np.empty(cells.size)
+    highest_means(score_z, is_placebo, runs_of(shape), shape.shape, cells, steps, _MOSTLY, best)
+    return best[np.isfinite(best)]
 
 
-def _mean_under(
-    score_z: NDArray[np.float32], shape: NDArray[np.bool_], allowed: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the mean of the allowed scores under `shape` centred on each pixel; -inf where too few are allowed."""
-    kernel = shape[::-1, ::-1].astype(np.float64)
-    total = oaconvolve(np.where(allowed, score_z, 0).astype(np.float64), kernel, mode="same")
-    count = oaconvolve(allowed.astype(np.float64), kernel, mode="same")
-    return np.where(count >= _MOSTLY * shape.sum(), total / np.maximum(count, 1), -np.inf)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """Where the placebos of all claims of an area may be put."""
 
+    grid: Grid
+    score_z: NDArray[np.float32]
+    is_free: NDArray[np.bool_]
+    """Shape (y, x): all but the claims inside of the area."""
+    earlier_z: NDArray[np.float32] | None
+    everywhere: NDArray[np.bool_]
 
-def _space_and_time(
-    row: Mapping[str, Any], changes: ChangeMap, earlier: ChangeMap | None, is_claimed: NDArray[np.bool_]
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Return the score of the object, and of its placebos in space and in time."""
-    is_object = _covered([row], changes)
-    window = ndimage.find_objects(is_object.astype(np.int8))[0]
-    shape = is_object[window]
-    score_z = changes.steps.score_z
-    own = score_z[window][shape & np.isfinite(score_z[window])]
-    space = cell_scores(score_z, shape, ~is_claimed & ~is_object)
-    time = np.zeros(0) if earlier is None else cell_scores(earlier.steps.score_z, shape, np.ones_like(is_object))
-    return (float(own.mean()) if own.size else 0.0, space, time)
+    @classmethod
+    def of(
+        cls,
+        changes: ChangeMap,
+        earlier: ChangeMap | None,
+        claims: Sequence[Mapping[str, Any]],
+        inside: NDArray[np.bool_],
+    ) -> "_Ground":
+        grid = changes.stack.grid
+        is_unclaimed = geometry_mask([claim["geometry"] for claim in claims], grid.shape, grid.transform)
+        return cls(
+            grid=grid,
+            score_z=np.ascontiguousarray(changes.steps.score_z, dtype=np.float32),
+            is_free=is_unclaimed | ~inside,
+            earlier_z=None if earlier is None else np.ascontiguousarray(earlier.steps.score_z, dtype=np.float32),
+            everywhere=np.ones(grid.shape, dtype=bool),
+        )
+
+    def space_and_time(self, outline: BaseGeometry) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the score of the object, and of its placebos in space and in time."""
+        window, shape = pixels_of(outline, self.grid)
+        own_z = self.score_z[window][shape & np.isfinite(self.score_z[window])]
+        was_free = self.is_free[window].copy()
+        self.is_free[window] &= ~shape
+        space = cell_scores(self.score_z, shape, self.is_free)
+        self.is_free[window] = was_free
+        time = np.zeros(0) if self.earlier_z is None else cell_scores(self.earlier_z, shape, self.everywhere)
+        return (float(own_z.mean()) if own_z.size else 0.0, space, time)
 
 
 def _judged(
@@ -257,18 +298,12 @@ def _judged(
         "needed": round(needed, 4),
         "rests_on": "other quiet places" if not exposure.km2_years else "other quiet places and this one",
         "own_km2_years": round(exposure.km2_years, 3),
-        "own_alerts": sum(other >= _log_odds(row) for other in exposure.log_odds),
+        "own_alerts": exposure.raised(_log_odds(row)),
     }
     evidence = json.dumps({**json.loads(row["evidence"]), "placebo": told})
     is_held_back = row["status"] == Status.CONFIRMED.value and rate > needed
     held_back = {"status": Status.CANDIDATE.value, "confirmed_on": None} if is_held_back else {}
     return {**row, **held_back, "evidence": evidence, "false_alerts_per_site_year": rate}
-
-
-def _covered(rows: Sequence[Mapping[str, Any]], changes: ChangeMap) -> NDArray[np.bool_]:
-    grid = changes.stack.grid
-    shapes = [row["geometry"] for row in rows]
-    return np.asarray(geometry_mask(shapes, grid.shape, grid.transform, invert=True), dtype=bool)
 
 
 def _log_odds(row: Mapping[str, Any]) -> float:

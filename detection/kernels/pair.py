@@ -49,35 +49,30 @@ def middle_of_two(
         out[pixel] = first_or + (second_or - first_or) * np.float32(0.5)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def sides(
-    values: NDArray[np.float32],
-    score: NDArray[np.float32],
-    before: NDArray[np.float32],
-    after: NDArray[np.float32],
-    part: tuple[int, int],
-) -> None:
-    """Write each pixel's look before and after its step; where it has no score, what is known of both to both.
+@njit(cache=True, nogil=True)
+def fill_sides(values: NDArray[np.float32], score: NDArray[np.float32], part: tuple[int, int]) -> None:
+    """Put to both dates, where a pixel has no score, what is known of both: then it does not differ.
+
+    Where it has one, the dates are the looks before and after its step as they stand.
 
     Args:
-        values: Shape (2, band, y, x); NaN where not seen.
+        values: Changed, shape (2, band, y, x); NaN where not seen.
         score: Shape (y, x); NaN where there is no step.
-        before: Shape (band, y, x).
-        after: Likewise.
         part: First row, and the one after the last.
 
     """
     for y in range(part[0], part[1]):
         told = score[y]
-        for band in range(values.shape[1]):
-            one, other, first, second = values[0, band, y], values[1, band, y], before[band, y], after[band, y]
-            for x in range(told.size):
-                low = one[x] if one[x] == one[x] else other[x]
-                high = other[x] if other[x] == other[x] else one[x]
+        for x in range(told.size):
+            if not np.isnan(told[x]):
+                continue
+            for band in range(values.shape[1]):
+                one, other = values[0, band, y, x], values[1, band, y, x]
+                low = one if one == one else other  # noqa: PLR0124 - NaN
+                high = other if other == other else one  # noqa: PLR0124 - NaN
                 middle = low + (high - low) * np.float32(0.5)
-                is_told = told[x] == told[x]
-                first[x] = one[x] if is_told else middle
-                second[x] = other[x] if is_told else middle
+                values[0, band, y, x] = middle
+                values[1, band, y, x] = middle
 
 
 @njit(cache=True, nogil=True)

@@ -136,3 +136,38 @@ def _widen_all(rows: NDArray[np.uint8], widened: NDArray[np.uint8]) -> None:
         for place in range(len(_DISK)):
             _widen(rows[y + place], _DISK[place], line)
         widened[y] = line
+
+
+@njit(cache=True, nogil=True)
+def outstanding(contrast: NDArray[np.float32], least: float, share: float, reach: int, out: NDArray[np.bool_]) -> None:
+    """Write to `out` which pixels reach `least`, and `share` of the highest within `reach` rows and columns of them.
+
+    Few pixels reach it: only around those the highest is looked for.
+
+    Args:
+        contrast: Shape (y, x); NaN reaches nothing.
+        least: In units of `contrast`.
+        share: Above 0.
+        reach: In pixels.
+        out: Shape (y, x).
+
+    """
+    height, width = contrast.shape
+    part = np.float32(share)
+    for y in range(height):
+        row, told = contrast[y], out[y]
+        for x in range(width):
+            told[x] = row[x] >= least
+        for x in range(width):
+            if told[x]:
+                around = contrast[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+                told[x] = row[x] >= part * _highest(around)
+
+
+@njit(cache=True, nogil=True)
+def _highest(values: NDArray[np.float32]) -> np.float32:
+    highest = np.float32(-np.inf)
+    for y in range(values.shape[0]):
+        for x in range(values.shape[1]):
+            highest = values[y, x] if values[y, x] > highest else highest  # noqa: FURB136 - max may keep a NaN
+    return highest

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
@@ -189,9 +190,10 @@ def _not_found(
 
 def _heir(before: dict[str, Any], found: gpd.GeoDataFrame) -> str | None:
     """Return the detection of this run that took the place of `before` without being its successor."""
+    near = found.iloc[np.sort(found.sindex.query(before["geometry"], predicate="intersects"))]
     shares = {
         str(row.detection_id): shared_share(before["geometry"], row.geometry)
-        for row in found.itertuples()
+        for row in near.itertuples()
         if row.event == before["event"]
     }
     best = max(shares, key=lambda name: shares[name], default=None)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from itertools import count as numbers_from
 
 import geopandas as gpd
+from shapely import STRtree
 from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
@@ -121,20 +122,22 @@ def carry_ids(new: gpd.GeoDataFrame, previous: gpd.GeoDataFrame | None) -> gpd.G
     if previous is None or previous.empty or new.empty:
         return new
     old = previous.to_crs(new.crs)
+    families, old_families = ([_family(Event(event)) for event in table["event"]] for table in (new, old))
+    shapes, old_shapes = new.geometry.to_numpy(), old.geometry.to_numpy()
+    old_ids = [str(name) for name in old["detection_id"]]
     pairs = sorted(
-        (
-            (-shared_share(after.geometry, before.geometry), str(before.detection_id), index)
-            for index, after in zip(new.index, new.itertuples(), strict=True)
-            for before in old.itertuples()
-            if _family(Event(after.event)) == _family(Event(before.event))
-        ),
+        (-shared_share(shapes[after], old_shapes[before]), old_ids[before], new.index[after])
+        for after, before in zip(*STRtree(old_shapes).query(shapes, predicate="intersects").tolist(), strict=True)
+        if families[after] == old_families[before]
     )
     ids = new["detection_id"].to_dict()
     known = set(old["detection_id"])
     given: dict[object, str] = {}
+    taken: set[str] = set()
     for shared, old_id, index in pairs:
-        if -shared >= _SAME_PLACE_SHARE and index not in given and old_id not in given.values():
+        if -shared >= _SAME_PLACE_SHARE and index not in given and old_id not in taken:
             given[index] = old_id
+            taken.add(old_id)
     own = {index: own_id for index, own_id in ids.items() if index not in given}
     given |= dict(zip(own, distinct_ids(list(own.values()), taken=known), strict=True))
     return new.assign(detection_id=[given[index] for index in new.index])

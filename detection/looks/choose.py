@@ -250,7 +250,7 @@ def _correlation(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
 
 def clear_on(stack: Stack, index: int) -> NDArray[np.bool_]:
     """Return where one date of `stack` shows the ground clearly in all bands, shape (y, x)."""
-    layers = (stack.dataset[name][index].to_numpy() for name in stack.bands)
+    layers = (stack.dataset.variables[name][index].to_numpy() for name in stack.bands)  # no coordinates are sorted out
     return np.asarray(np.logical_and.reduce([np.isfinite(layer) for layer in layers]))
 
 

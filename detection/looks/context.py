@@ -56,7 +56,9 @@ class Noise:
     def z(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return `values` in units of this noise; without any spread, everything is 0."""
         if self.sigma > 0:
-            return ((values - self.middle) / self.sigma).astype(np.float32)
+            result: NDArray[np.float32] = np.subtract(values, self.middle, dtype=np.float32)
+            result /= self.sigma
+            return result
         return np.where(np.isfinite(values), 0.0, np.nan).astype(np.float32)
 
     @property

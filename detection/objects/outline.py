@@ -1,18 +1,20 @@
 """Which changed pixels belong together, and what is their outline on the ground?"""
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, floor
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes
 from scipy import ndimage
 from shapely.geometry import MultiPolygon, Polygon, shape
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 from skimage.measure import label
 from skimage.morphology import disk
 
-from detection.kernels.regions import closed, hysteresis
+from detection.kernels.regions import closed, hysteresis, outstanding
 from geo.grid import Grid
 
 _CORE_CONTRAST = 0.25
@@ -25,6 +27,8 @@ _TAKEN_FACTOR = 0.3
 _BLUR_PX = 3
 _BLUR_SHARE = 0.3
 """So far from something clear, what changed less than this part of it is the blur of optics and registration."""
+_ROUNDING = 1e-6
+"""Of a pixel: what the arithmetic of coordinates may err by."""
 _YARD_SHARE = 0.1
 """Enclosed ground up to this share of a site is its yard."""
 
@@ -90,6 +94,29 @@ def grown_window(window: tuple[slice, slice], margin_px: int, shape: tuple[int, 
     return rows, columns
 
 
+def pixels_of(outline: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Return the window of `grid` around `outline`, and which pixels of it have their middle in the outline.
+
+    The window is cut to the grid, and as small as it can be where the outline runs along pixel edges; empty where the
+    outline lies beside the grid.
+    """
+    left, bottom, right, top = outline.bounds
+    rows = slice(*_between(grid.top_m - top, grid.top_m - bottom, grid.pixel_m, grid.height_px))
+    columns = slice(*_between(left - grid.left_m, right - grid.left_m, grid.pixel_m, grid.width_px))
+    size = (rows.stop - rows.start, columns.stop - columns.start)
+    if not size[0] * size[1]:
+        return (rows, columns), np.zeros(size, dtype=bool)
+    shapely.prepare(outline)
+    x_m, y_m = np.meshgrid(grid.x_m[columns], grid.y_m[rows])
+    return (rows, columns), np.asarray(shapely.contains_xy(outline, x_m, y_m), dtype=bool)
+
+
+def _between(first_m: float, last_m: float, pixel_m: float, count: int) -> tuple[int, int]:
+    """Return the first pixel of a row that lies between two distances, and the one after the last."""
+    begin = min(max(floor(first_m / pixel_m + _ROUNDING), 0), count)
+    return begin, max(begin, min(ceil(last_m / pixel_m - _ROUNDING), count))
+
+
 def changed_pixels(
     score_z: NDArray[np.float32], fine_z: NDArray[np.float32], *, seed_z: float, grow_z: float
 ) -> NDArray[np.bool_]:
@@ -113,8 +140,8 @@ def sharp_pixels(fine_z: NDArray[np.float32], *, grow_z: float) -> NDArray[np.bo
 
     What is faint beside something clear is its blur: it must reach a part of the clearest contrast near it, too.
     """
-    near = ndimage.maximum_filter(np.nan_to_num(fine_z, nan=-np.inf), size=2 * _BLUR_PX + 1)
-    is_sharp: NDArray[np.bool_] = (fine_z >= grow_z) & (fine_z >= _BLUR_SHARE * near)  # what is not seen is not
+    is_sharp = np.empty(fine_z.shape, dtype=bool)
+    outstanding(np.ascontiguousarray(fine_z, dtype=np.float32), grow_z, _BLUR_SHARE, _BLUR_PX, is_sharp)
     result = np.empty_like(is_sharp)
     closed(is_sharp, result)
     return result

@@ -1,6 +1,7 @@
 """One row of the detections table for each changed object."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from detection.life.lifecycle import Standing, distinct_ids, first_id, stage
 from detection.objects.events import BUILT_EVENTS, Evidence, confidence, name_event, weigh
 from detection.objects.features import Features, layers, measure
 from detection.objects.outline import Patch, area_interval_m2, group_patches
-from detection.objects.shape import Shape, camp_likeness, describe, traits
+from detection.objects.shape import Shape, camp_likeness, describe, roofs_between, traits
+from detection.objects.sites import join_plots
 from detection.params import DetectParams
 from detection.radar.fusion import RadarWitness, agree, radar_evidence, radar_terms
 from detection.schema import Event, Relation
@@ -21,6 +23,33 @@ from detection.series.phases import find_phases
 from geo.scene import Stack
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Objects:
+    """The objects of one change map, and what each of them is told with."""
+
+    patches: tuple[Patch, ...]
+    watch: Watch
+    witness: RadarWitness | None
+    """None without radar."""
+    settings_hash: str
+
+    @classmethod
+    def of(cls, changes: ChangeMap, params: DetectParams, radar: Stack | None = None) -> "Objects":
+        """Gather them. With `radar`, looks on the same grid, smaller ones count if both sensors agree."""
+        steps, grid = changes.steps, changes.stack.grid
+        witness = RadarWitness.of(radar, changes.is_changed, grid, params.radar)
+        least_m2 = params.min_area_m2 if witness is None else min(params.min_area_m2, params.fusion.min_area_m2)
+        patches = group_patches(changes.is_changed, steps.score_z, grid, gap_m=params.gap_m, min_area_m2=least_m2)
+        is_calm = ~changes.is_changed & (np.nan_to_num(steps.score_z, nan=np.inf) < params.grow_z)
+        maps = layers(steps, changes.stack.bands, is_calm)
+        return cls(
+            patches=tuple(patches),
+            watch=Watch.over(changes, maps, params.beginnings),
+            witness=witness,
+            settings_hash=params.settings_hash,
+        )
+
+
 def detection_rows(
     area_id: str,
     changes: ChangeMap,
@@ -28,27 +57,23 @@ def detection_rows(
     params: DetectParams,
     radar: Stack | None = None,
 ) -> list[dict[str, Any]]:
-    """Return one row of the detections table for each object that touches `inside`.
+    """Return one row of the detections table for each object of `changes` that touches `inside`."""
+    return rows_of(area_id, Objects.of(changes, params, radar), inside, params)
 
-    With `radar`, looks on the same grid, each object is also asked for there; smaller ones count if both agree.
-    """
-    steps, grid = changes.steps, changes.stack.grid
-    witness = RadarWitness.of(radar, changes.is_changed, grid, params.radar)
-    least_m2 = params.min_area_m2 if witness is None else min(params.min_area_m2, params.fusion.min_area_m2)
-    patches = group_patches(changes.is_changed, steps.score_z, grid, gap_m=params.gap_m, min_area_m2=least_m2)
-    is_calm = ~changes.is_changed & (np.nan_to_num(steps.score_z, nan=np.inf) < params.grow_z)
-    maps = layers(steps, changes.stack.bands, is_calm)
-    watch = Watch.over(changes, maps, params.beginnings)
-    rows = [_detection_row(area_id, patch, watch, params, witness) for patch in patches if patch.touches(inside)]
-    kept = [row for row in rows if row is not None]
+
+def rows_of(area_id: str, objects: Objects, inside: NDArray[np.bool_], params: DetectParams) -> list[dict[str, Any]]:
+    """Return one row of the detections table for each of `objects` that touches `inside`, shape (y, x)."""
+    watch = objects.watch
+    rows = [_detection_row(area_id, patch, objects, params) for patch in objects.patches if patch.touches(inside)]
+    told = [row for row in rows if row is not None]
+    kept = join_plots(told, watch.maps.structure_before, watch.changes.stack.grid, params.sites)
     ids = distinct_ids([row["detection_id"] for row in kept])  # small sites side by side may round to one place
     return [{**row, "detection_id": name} for row, name in zip(kept, ids, strict=True)]
 
 
-def _detection_row(
-    area_id: str, patch: Patch, watch: Watch, params: DetectParams, witness: RadarWitness | None
-) -> dict[str, Any] | None:
+def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectParams) -> dict[str, Any] | None:
     """Make the row of one object; None where no look shows the ground before it."""
+    watch, witness = objects.watch, objects.witness
     changes = watch.changes
     course = watch.course(patch)
     growth = follow(course, params.onset)
@@ -75,16 +100,21 @@ def _detection_row(
     shape = _shape(patch, event, changes)
     camp = traits(shape, isolated=features.isolation, area_m2=patch.area_m2) if is_built else ()
     areas = [share * patch.area_m2 for share in growth.changed_share]
+    low_m2, high_m2 = _area_interval(patch, event, changes)
     evidence = Evidence(
         features=features,
         terms=terms,
         growth=list(zip(days, areas, strict=True)),
+        growth_interval=[
+            (day, sure * low_m2, perhaps * high_m2)
+            for day, sure, perhaps in zip(days, growth.changed_share, growth.hinted_share, strict=True)
+        ],
         shape=shape,
         camp=camp,
         note=_note(features),
         radar=radar_evidence(step, event, params.radar) if step else None,
+        buildings=roofs_between(shape.roofs) if event is Event.CONSTRUCTION else None,
     )
-    low_m2, high_m2 = _area_interval(patch, event, changes)
     return {
         "detection_id": first_id(area_id, event, days[growth.onset], patch.outline.representative_point()),
         "area_id": area_id,
@@ -112,7 +142,7 @@ def _detection_row(
         "evidence": evidence.as_json(),
         "sensors": _sensors(changes, witness if step is not None and step.is_told else None),
         "scene_ids": json.dumps([changes.stack.scene_ids[index] for index in growth.seen]),
-        "settings_hash": params.settings_hash,
+        "settings_hash": objects.settings_hash,
         "geometry": patch.outline,
     }
 

@@ -7,7 +7,7 @@ a rectangular, walled ground, rows of like blocks, all of one orientation, away 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2, log10
+from math import ceil, floor, log2, log10
 
 import numpy as np
 import shapely
@@ -27,12 +27,15 @@ _LEAST_PX = 12
 _BODY_M = 60.0
 """What is narrower than this, a road or a strip along one, is not of the body of an object."""
 _LEAST_BODY_SHARE = 0.3
-_BUILT_STRUCTURE = 3.0
+BUILT_STRUCTURE = 3.0
 """In units of calm ground's: more than gullies and ditches have."""
 _BUILT_NEAR_FULL = 0.15
 """With this share of the surroundings built before, an object is not isolated at all."""
 _PITCH_M = (25.0, 110.0)
 """Rows of blocks stand so far apart, from one to the next."""
+_ROOF_SIGMA = 0.7
+_ROOF_PX = 2
+_ROOF_FACTOR = 2.5
 _SECTORS = 12
 _PROFILE_PX = 6
 
@@ -52,7 +55,7 @@ class Shape:
     ring: float | None
     """Share (0-1) of its edge along which a line, brighter or darker than both sides, runs."""
     roofs: int
-    """Separate new roofs: clumps that stand out from the object's own ground."""
+    """Clumps of roofs: what is brighter than the object's own ground around it. No count of buildings."""
     blue_share: float | None
     """Share (0-1) of the changed pixels under blue roofs…"""
     white_share: float | None
@@ -245,21 +248,30 @@ def isolation(patch: Patch, structure_before: NDArray[np.float32], *, pixel_m: f
     around = ~ndimage.binary_dilation(wide.is_member, iterations=3) & np.isfinite(before)
     if not around.any():
         return 0.0
-    return 1 - min(1.0, float((before[around] >= _BUILT_STRUCTURE).mean()) / _BUILT_NEAR_FULL)
+    return 1 - min(1.0, float((before[around] >= BUILT_STRUCTURE).mean()) / _BUILT_NEAR_FULL)
 
 
 def count_roofs(brightness: NDArray[np.float32], here: NDArray[np.bool_]) -> int:
-    """Count the clumps within `here` that stand out from the object's own ground, brighter or darker.
+    """Count the clumps within `here` that are brighter than the object's own ground around them.
 
-    A lower bound: roofs closer than about two pixels run together.
+    No count of buildings: at 10 m neighbours run together, and a large roof may fall into several clumps. How many
+    buildings that may be is told by `roofs_between`.
     """
     inside = brightness[here & np.isfinite(brightness)]
     if inside.size < _LEAST_PX:
         return int(inside.size > 0)
     detail = np.where(here, np.nan_to_num(brightness - mean_of_seen(np.where(here, brightness, np.nan), 7)), 0)
-    spread = 1.4826 * float(np.median(np.abs(detail[here])))
+    spread = _ROOF_SIGMA * 1.4826 * float(np.median(np.abs(detail[here])))
     clumps, count = label(detail > max(spread, 1e-4), connectivity=1, return_num=True)
-    return int((np.bincount(clumps.ravel(), minlength=count + 1)[1:] >= 3).sum())  # noqa: PLR2004 - 300 square metres
+    return max(1, int((np.bincount(clumps.ravel(), minlength=count + 1)[1:] >= _ROOF_PX).sum()))
+
+
+def roofs_between(clumps: int) -> tuple[int, int]:
+    """Return how many buildings at least and at most stand behind so many clumps, as on simulated parks and compounds.
+
+    There were between half and two and a half times as many clumps as buildings of 100 m2 and more.
+    """
+    return max(1, floor(clumps / _ROOF_FACTOR)), max(1, ceil(clumps * _ROOF_FACTOR))
 
 
 def _roof_colours(by_name: Mapping[str, NDArray[np.float32]], wide: Patch) -> dict[str, float | None]:

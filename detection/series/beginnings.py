@@ -29,6 +29,8 @@ _PRIOR_LOOKS = 4.0
 """How many looks' worth the noise of the looks counts beside the pixel's own past."""
 _ODD_Z = 3.0
 """Looks beyond this many sigma count less in the past, in inverse proportion."""
+_SOON = 3
+"""Of the first so many looks at least half must differ: else the first was odd."""
 _COMPARED = 16
 """A look's change is checked on at most so many looks from it on, evenly spread."""
 
@@ -161,7 +163,8 @@ def _begins(z: NDArray[np.float32], first_z: float, later_z: float, params: Begi
     is_seen: NDArray[np.bool_] = np.isfinite(z)
     differs = np.where(is_seen, z, -1) >= later_z
     lasts = differs.sum(axis=0) >= params.lasting_share * is_seen.sum(axis=0)
-    return np.asarray((np.where(is_seen[0], z[0], -1) >= first_z) & lasts)
+    soon = 2 * differs[:_SOON].sum(axis=0) >= is_seen[:_SOON].sum(axis=0)
+    return np.asarray((np.where(is_seen[0], z[0], -1) >= first_z) & lasts & soon)
 
 
 def _spread(look: int, looks: int) -> list[int]:

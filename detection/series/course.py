@@ -52,8 +52,9 @@ class Watch:
         before, after = (layer[window] for layer in (self.maps.structure_before, self.maps.structure_after))
         is_taken_down = bool(_mean(before, here) >= _BUILT_STRUCTURE and _mean(after, here) < _mean(before, here))
         begun = self._beginnings(series, wide)
+        progress = self._progress(series, window)
         if is_taken_down:
-            begun = self._where_built(begun, series, step, wide)
+            begun = self._where_built(begun, progress, step, window)
         return Course(
             begun=begun,
             step=step,
@@ -61,8 +62,17 @@ class Watch:
             is_seen=_seen(self.changes.values[:, :, *window]),
             days=self.days,
             pixel_area_m2=self.changes.stack.grid.pixel_area_m2,
+            progress=progress,
             is_taken_down=is_taken_down,
         )
+
+    def _progress(self, series: NDArray[np.float32], window: tuple[slice, slice]) -> NDArray[np.float32]:
+        """Return how far each pixel has come on each look from what it was (0) to what it became (1), by projection."""
+        steps = self.changes.steps
+        before, after = boxed(np.stack([steps.before[:, *window], steps.after[:, *window]]))
+        way = after - before
+        along = ((series - before) * way).sum(axis=1) / np.maximum(np.square(way).sum(axis=0), 1e-9)
+        return np.asarray(along, dtype=np.float32)
 
     def structure(self, patch: Patch, looks: Sequence[int]) -> list[float]:
         """Return the mean structure of the changed pixels of `patch` on each of `looks`, in units of calm ground's."""
@@ -84,18 +94,13 @@ class Watch:
         return begun
 
     def _where_built(
-        self, begun: Beginnings, series: NDArray[np.float32], step: NDArray[np.int64], wide: Patch
+        self, begun: Beginnings, progress: NDArray[np.float32], step: NDArray[np.int64], window: tuple[slice, slice]
     ) -> Beginnings:
         """Date what stood there by its clearest step: shadows of what stands imitate beginnings all year."""
-        window = wide.window
-        steps = self.changes.steps
         is_built = self.maps.structure_before[window] >= _BUILT_STRUCTURE
-        before, after = boxed(np.stack([steps.before[:, *window], steps.after[:, *window]]))
-        way = after - before
-        along = ((series - before) * way).sum(axis=1) / np.maximum(np.square(way).sum(axis=0), 1e-9)
         return Beginnings(
             certain=np.where(is_built, step, begun.certain),
-            hinted=np.where(is_built, _walk_back(along, step), begun.hinted),
+            hinted=np.where(is_built, _walk_back(progress, step), begun.hinted),
         )
 
 

@@ -2,8 +2,9 @@
 
 Every changed pixel has a first look that certainly shows its change and a first look that may show it
 (`detection.series.beginnings`). An object has certainly begun on the first look by which enough pixels that touch
-each other have begun, and certainly not on the last look on which next to none may have and on which the part that
-began first was in sight: the true start lies between the two.
+each other have begun, and certainly not on the last look on which next to none may have, on which the part that began
+first was in sight, and on which the likelihood of its mean progress excludes that it had: where fields are restless a
+graded building ground looks like any of their colours. The true start lies between the two.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,12 @@ _SEEN_TO_EXCLUDE = 0.8
 _MAJORITY = 0.2
 """Where no part ever begins clearly, the object has begun when this share of its pixels has stepped."""
 _TOUCHING = np.ones((3, 3))
+_BELIEVED_LOOKS = 2.0
+"""So many looks' worth of belief…"""
+_BELIEVED_NOISE = 0.03
+"""… that the mean progress of an object strays by this much from look to look."""
+_MOST_A_LOOK = 12.0
+"""No look tells more than this, as twice the logarithm of a likelihood ratio: an odd one may not decide alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,13 @@ class OnsetParams:
     bump_area_m2: float = 6000.0
     """No more ground than this is ever taken for such a bump, but for what is taken down."""
 
+    least_progress: float = 0.2
+    """A beginning may look like so little (0-1) of the whole change…"""
+
+    exclusion: float = 3.84
+    """… and is excluded on looks that are less likely with it than without it by this much, twice the logarithm of
+    the likelihood ratio: 3.84 leaves out one true beginning in twenty."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
@@ -65,6 +79,8 @@ class Growth:
     """Indices of the dates on which the object was clearly seen, ascending."""
     changed_share: tuple[float, ...]
     """For each of these, the share (0-1) of the object's changed pixels that had changed by then; never falls."""
+    hinted_share: tuple[float, ...]
+    """The same of what may have changed by then; nowhere less."""
     looks_before: int
     """Clear looks certainly without the change: the last of them is the lower bound of the onset."""
     onset: int
@@ -95,6 +111,9 @@ class Course:
     pixel_area_m2: float
     is_taken_down: bool = False
     """Whether something stood there before and less stands there now."""
+    progress: NDArray[np.float32] | None = None
+    """How far each pixel has come from what it was (0) to what it became (1), shape (time, y, x); NaN not seen. None:
+    looks are excluded by the beginnings of the pixels alone."""
 
 
 def follow(course: Course, params: OnsetParams) -> Growth:
@@ -102,6 +121,8 @@ def follow(course: Course, params: OnsetParams) -> Growth:
     seen = looks_at(course.is_seen, course.is_changed)
     by_then = np.where(course.is_changed, np.minimum(course.begun.certain, course.step), len(course.days))
     shares = [float((by_then <= look)[course.is_changed].mean()) for look in seen]
+    perhaps = np.minimum(course.begun.hinted, by_then)
+    hinted = [float((perhaps <= look)[course.is_changed].mean()) for look in seen]
     limits = _Limits.of(course, params)
     sure = [limits.clump(course.begun.certain <= look) for look in seen]
     onset = _first_at_least(_above_rest(sure, [course.days[look] for look in seen], limits, params), limits.begun)
@@ -109,7 +130,12 @@ def follow(course: Course, params: OnsetParams) -> Growth:
     if onset == len(seen):  # nothing began clearly by itself: the clearest steps must tell
         onset, first = _first_at_least(shares, _MAJORITY), by_then
     before = _looks_before(course, seen, onset, first, limits, params) if onset < len(seen) else 0
-    return Growth(seen=tuple(seen), changed_share=tuple(shares), looks_before=before, onset=onset)
+    # a look that cannot exclude the beginning cannot exclude that as much had begun as makes one
+    least = limits.begun / max(float(course.is_changed.sum()), 1.0)
+    hinted = [max(share, least) if look >= before else share for look, share in enumerate(hinted)]
+    return Growth(
+        seen=tuple(seen), changed_share=tuple(shares), hinted_share=tuple(hinted), looks_before=before, onset=onset
+    )
 
 
 def looks_at(is_seen: NDArray[np.bool_], here: NDArray[np.bool_]) -> list[int]:
@@ -175,7 +201,41 @@ def _looks_before(  # noqa: PLR0913, PLR0917 - the object, what was decided abou
         0,
     )
     # What is taken down first is small, a wall or one roof among many: the look before may already miss it.
-    return min(onset, max(1, last if course.is_taken_down else last + 1))
+    by_hints = last if course.is_taken_down else last + 1
+    if course.progress is not None and not course.is_taken_down:
+        progress = course.progress[seen[: onset + 1]][:, initial]
+        by_hints = min(by_hints, _first_likely(progress, by_hints, params))
+    return min(onset, max(1, by_hints))
+
+
+def _first_likely(progress: NDArray[np.float32], looks_before: int, params: OnsetParams) -> int:
+    """Return how many looks, the last of which shows the change, the likelihood lets lie before it for sure.
+
+    Had the part that began first not begun yet, its mean progress on a look would be 0 but for noise; had it, it would
+    be `least_progress` or more. The noise is what the first `looks_before` looks show, seasons included, beside a
+    little that is always believed. The interval holds every beginning that is not much less likely than the likeliest
+    (profile likelihood, Wilks 1938); no single look counts without limit.
+
+    Args:
+        progress: Of the pixels that began first, shape (look, pixel); NaN where not seen.
+        looks_before: Looks that the pixels themselves exclude.
+        params: How little a beginning looks like.
+
+    """
+    seen = [look[np.isfinite(look)] for look in progress]
+    mean = np.array([look.mean() if look.size else np.nan for look in seen])
+    past = mean[: max(looks_before, 1)]
+    past = past[np.isfinite(past)]
+    level = float(np.median(past)) if past.size else 0.0
+    known = np.square(past - level).sum() + _BELIEVED_LOOKS * _BELIEVED_NOISE**2
+    variance = known / (_BELIEVED_LOOKS + max(past.size - 1, 0))
+    rise = mean - level
+    without, with_it = (
+        np.nan_to_num(np.minimum(np.square(miss) / variance, _MOST_A_LOOK))  # a look that saw nothing tells nothing
+        for miss in (rise, np.minimum(rise - params.least_progress, 0))
+    )
+    misfit = np.array([without[:first].sum() + with_it[first:].sum() for first in range(len(mean))])
+    return int(np.flatnonzero(misfit - misfit.min() <= params.exclusion)[0])
 
 
 def _above_rest(sizes: list[float], days: Sequence[date], limits: _Limits, params: OnsetParams) -> list[float]:

@@ -47,15 +47,15 @@ def pair_step(values: NDArray[np.float32], strength: NDArray[np.float32], noise:
     """Tell the step of every pixel from the noise of unchanged ground.
 
     Args:
-        values: Shape (2, band, y, x); NaN where not seen.
+        values: Shape (2, band, y, x); NaN where not seen. What is told of both sides lies in their place.
         strength: From `pair_strength`.
         noise: Of `strength`.
 
     """
     shape = strength.shape
     score_z = noise.z(strength)
-    before, after = np.empty((2, *values.shape[1:]), dtype=np.float32)
-    by_rows(lambda rows: kernels.sides(values, score_z, before, after, rows), shape[0])
+    by_rows(lambda rows: kernels.fill_sides(values, score_z, rows), shape[0])
+    before, after = values
     persistence = np.empty(shape, dtype=np.float32)
     agreeing = np.empty((2, *shape), dtype=np.int16)
     by_rows(lambda rows: kernels.agreement(score_z, before, after, persistence, agreeing, rows), shape[0])

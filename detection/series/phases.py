@@ -110,6 +110,7 @@ def _rest(course: Course, growth: Growth, params: PhaseParams, onset: OnsetParam
         course,
         begun=Beginnings(certain=left, hinted=left),
         step=left,
+        progress=None,
         is_seen=course.is_seen[::-1],
         days=[days[0] + (days[-1] - day) for day in reversed(days)],
         is_taken_down=False,

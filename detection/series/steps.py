@@ -114,16 +114,17 @@ def find_steps(values: NDArray[np.float32], days: Sequence[date], *, patch_px: i
 
 
 def steps_in_stages(
-    values: NDArray[np.float32], days: Sequence[date], *, patch_px: int, params: StepParams
+    values: NDArray[np.float32], days: Sequence[date], *, patch_px: int, params: StepParams, is_own: bool = False
 ) -> Generator[Asked, Sequence[Noise], Steps]:
     """Find the clearest step of every pixel; ask in between for the noise of maps, which is that of the whole image.
 
-    So an image can be worked on in blocks whose noise is measured together. See `find_steps`.
+    So an image can be worked on in blocks whose noise is measured together. See `find_steps`. With `is_own`, `values`
+    are the caller's no more: the result may lie in their place.
     """
     if len(values) == _A_PAIR:
         strength = pair_strength(values, patch_px)
         (noise,) = yield Asked(maps=[lambda: strength], sigma_floor=params.sigma_floor)
-        return _steps_of_pair(values, days, strength, noise)
+        return _steps_of_pair(values if is_own else values.copy(), days, strength, noise)
     columns = design(days, params.season)
     weight = np.asarray(np.isfinite(values).all(axis=1), dtype=np.float32)
     cuts = _cuts(len(values), params.max_cuts)

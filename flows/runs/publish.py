@@ -123,6 +123,22 @@ def merged_perimeters(products: Mapping[str, Product]) -> gpd.GeoDataFrame:
     return as_perimeters(_together(tables)) if tables else perimeters_frame([], epsg=LON_LAT_EPSG)
 
 
+def scenes_of(products: Mapping[str, Product], screen: ScreenParams) -> dict[str, str]:
+    """Return scene id to fingerprint of all scenes that went into the products, those screened since included."""
+    return {
+        scene: mark
+        for one in products.values()
+        for scene, mark in {**one.record.inputs.scenes, **screened_scenes(one, screen)}.items()
+    }
+
+
+def credit_of(job: Job, products: Mapping[str, Product]) -> str:
+    """Return the credit of all imagery that was used, radar's included."""
+    seen = {year for one in products.values() for year in one.record.years}
+    heard = {year for one in products.values() for year in one.record.radar_years}
+    return credit_lines([(job.source.credit, seen), (job.radar.source.credit if job.radar else "", heard)])
+
+
 def _fill(
     folder: Path,
     job: Job,
@@ -191,18 +207,11 @@ def _summary(
             for area_id in products
             if (stem := looks_picture_name(area_id).removesuffix(".png")) in pictures
         },
-        credit=_credit(job, products),
+        credit=credit_of(job, products),
         version=sitewatch_version(),
         settings_hash=job.workspace.config.detection.settings_hash,
         perimeters=merged_perimeters(products),
     )
-
-
-def _credit(job: Job, products: Mapping[str, Product]) -> str:
-    """Return the credit of all imagery that was used, radar's included."""
-    seen = {year for one in products.values() for year in one.record.years}
-    heard = {year for one in products.values() for year in one.record.radar_years}
-    return credit_lines([(job.source.credit, seen), (job.radar.source.credit if job.radar else "", heard)])
 
 
 def _sign(folder: Path, job: Job, products: Mapping[str, Product], *, named: tuple[str, datetime]) -> None:
@@ -210,11 +219,7 @@ def _sign(folder: Path, job: Job, products: Mapping[str, Product], *, named: tup
     workspace = job.workspace
     run, started = named
     lists = (workspace.areas_path, workspace.facilities_path)
-    scenes = {
-        scene: mark
-        for one in products.values()
-        for scene, mark in {**one.record.inputs.scenes, **screened_scenes(one, workspace.config.monitor)}.items()
-    }
+    scenes = scenes_of(products, workspace.config.monitor)
     sources = [job.source, *([job.radar.source] if job.radar else [])]
     inputs, people = products_of(workspace, sources, scenes), people_of(job.reviews)
     record = RunRecord(
@@ -227,7 +232,7 @@ def _sign(folder: Path, job: Job, products: Mapping[str, Product], *, named: tup
         products=inputs,
         people=people,
         chain=note_inputs(workspace, inputs, people),
-        credit=_credit(job, products),
+        credit=credit_of(job, products),
     )
     seal_folder(folder, record, key=signing_key())
 

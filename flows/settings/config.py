@@ -296,7 +296,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: no such file; `sitewatch init` makes a workspace") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: expected TOML: {error}") from error
     return parse_config(document, name=str(path))
 

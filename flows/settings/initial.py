@@ -29,6 +29,7 @@ from flows.settings.workspace import Workspace, writing
 from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
 from geo.errors import ConfigError, SourceError
 from geo.sources.folder.files import find_files
+from geo.sources.header import LOCAL_ENVIRONMENT, local_driver
 from geo.sources.sentinelhub import ID_NAME, SECRET_NAME
 from geo.sources.simulated import scenario
 from outputs.layers.geojson import write_geojson
@@ -184,7 +185,7 @@ def _image_footprints(imagery: Path) -> Iterator[Polygon]:
     """Yield the outline of each image that tells it, with as little reading as can be."""
     for path in sorted(path for path in imagery.rglob("*") if path.suffix.lower() in SUFFIXES):
         try:
-            with rasterio.open(path) as image:
+            with rasterio.Env(**LOCAL_ENVIRONMENT), rasterio.open(path, driver=local_driver(path)) as image:
                 epsg = CRS.from_user_input(image.crs).to_epsg() if image.crs else None
                 if epsg:
                     yield reproject(box(*image.bounds), from_epsg=epsg, to_epsg=LON_LAT_EPSG)

@@ -29,6 +29,11 @@ the read succeeds and brings zeros. Many scenes are read at once anyway.
 So many bytes of unpacked blocks are remembered: some rows of blocks of four large files. By itself GDAL would take a
 twentieth of the machine's memory, whatever a run may take."""
 
+LOCAL_ENVIRONMENT: Mapping[str, str | int] = {**ENVIRONMENT, "CPL_VSIL_CURL_ALLOWED_FILENAME": "none"}
+"""Around files on disk: what they name as their own smaller copies or masks is not fetched from the web."""
+
+_JPEG_2000 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
+_LONGEST_SIGNATURE = 8
 _POINTS_PER_EDGE = 21
 """Straight edges of one CRS are curves in another; 21 points follow a Sentinel-2 tile's to a few metres."""
 _M_PER_DEG = 111_320.0
@@ -75,14 +80,28 @@ def read_header(path: Path) -> Header:
     """
     try:
         # The filters of warnings are the process's: hold them for the moment of opening only, one thread at a time.
-        with _WARNING_FILTERS, warnings.catch_warnings(), rasterio.Env(**ENVIRONMENT):
+        with _WARNING_FILTERS, warnings.catch_warnings(), rasterio.Env(**LOCAL_ENVIRONMENT):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as dataset:
+            with rasterio.open(path, driver=local_driver(path)) as dataset:
                 return header_of(dataset)
     except RasterioError as error:
         raise SourceError(
             f"{path}: cannot be opened: not a raster, damaged or incomplete ({reason(error, path)})"
         ) from error
+
+
+def local_driver(path: Path) -> str:
+    """Return how a file on disk is to be read: as JPEG 2000 if it begins like one, else as GeoTIFF, never otherwise.
+
+    Left to itself GDAL would take a text called ``x.tif`` for a virtual image, which can name any file of this machine
+    and any address on the web.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LONGEST_SIGNATURE)
+    except OSError:
+        start = b""  # whoever opens it says what is wrong
+    return "JP2OpenJPEG" if start.startswith(_JPEG_2000) else "GTiff"
 
 
 def footprint_4326(header: Header) -> Polygon:

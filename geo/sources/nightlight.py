@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from geo.errors import SourceError
 from geo.grid import Grid
 from geo.scene import Quantity, Stack
+from geo.sources.header import LOCAL_ENVIRONMENT, local_driver
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def read_months(months: Sequence[MonthFile], shape_4326: BaseGeometry) -> Stack 
 def _read(path: Path, grid: Grid) -> NDArray[np.float32]:
     values = np.full(grid.shape, np.nan, dtype=np.float32)
     try:
-        with rasterio.open(path) as file:
+        with rasterio.Env(**LOCAL_ENVIRONMENT), rasterio.open(path, driver=local_driver(path)) as file:
             if file.crs is None:
                 raise SourceError(f"[nightlight] {path}: it has no georeference")
             reproject(

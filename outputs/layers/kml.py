@@ -61,9 +61,7 @@ def write_kmz(
             archive.writestr(zipfile.ZipInfo(inside[name], _EPOCH), picture.read_bytes())
 
 
-def kml_document(
-    detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping[str, str], remark: str = ""
-) -> bytes:
+def kml_document(detections: gpd.GeoDataFrame, *, credit: str, pictures: Mapping[str, str], remark: str = "") -> bytes:
     """Return the document; `pictures` are paths beside it, by detection id."""
     root = ET.Element("kml", xmlns=NAMESPACE)
     document = ET.SubElement(root, "Document")

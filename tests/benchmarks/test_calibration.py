@@ -15,6 +15,7 @@ from benchmarks.calibration import (
     Fit,
     calibrated,
     draw,
+    ece_if_true,
     errors,
     false_alert_rates,
     fit,
@@ -62,7 +63,7 @@ def test_what_is_stated_of_other_claims_is_true() -> None:
     other = claims(5000, seed=1)
     stated = expit(fitted.log_odds(other.values))
     figures = errors(stated, other.is_right)
-    assert 0.8 < chosen.factor <= 1.0
+    assert 0.8 < chosen.factor < 1.2
     assert figures["ece"] < 0.03
     assert figures["worst_excess"] < 0.05
 
@@ -172,3 +173,13 @@ def test_the_diagram_is_drawn(tmp_path: Path) -> None:
     stated = rng.random(200)
     draw(tmp_path / "a.png", {"other seeds": (stated, rng.random(200) < stated, np.ones(200))})
     assert (tmp_path / "a.png").stat().st_size > 10_000
+
+
+def test_few_claims_err_by_chance_and_many_do_not() -> None:
+    rng = np.random.default_rng(5)
+    few, many = (ece_if_true(rng.uniform(0, 1, count), np.ones(count)) for count in (60, 6000))
+    assert 0.03 < few < 0.12
+    assert many < 0.012
+    assert ece_if_true(np.array([0.0, 1.0]), np.ones(2)) == 0
+    halves = ece_if_true(np.full(100, 0.5), np.ones(100))
+    assert halves == pytest.approx(0.5 * np.sqrt(2 / np.pi) / 10, rel=0.1)  # mean distance of a coin's share from half

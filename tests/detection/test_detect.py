@@ -221,7 +221,8 @@ def test_small_sites_side_by_side_have_an_id_each(make_stack: "MakeStack") -> No
     for column in range(6, 90, 7):
         for row in range(6, 84, 14):
             values[6:, :, row : row + 8, column : column + 2] += rng.uniform(0.2, 0.4, (8, 2)).astype(np.float32)
-    params = replace(PARAMS, patch_m=30.0, gap_m=20.0, min_area_m2=400.0, context_m=810.0)
+    apart = replace(PARAMS.sites, least_confidence=1.0)
+    params = replace(PARAMS, patch_m=30.0, gap_m=20.0, min_area_m2=400.0, context_m=810.0, sites=apart)
     detections = found_in(make_stack, values, params).detections
     assert len(detections) > 20
     assert not detections["detection_id"].duplicated().any()

@@ -22,7 +22,7 @@ from geo.scene import Quantity
 from geo.sources.folder.cube_pixels import read_window, to_power
 from geo.sources.folder.layers import CubeSlice, Layer, Numbers
 from geo.sources.folder.sidecar import SIDECAR_NAME, Units
-from geo.sources.header import ENVIRONMENT, Header, reason, transformer
+from geo.sources.header import LOCAL_ENVIRONMENT, Header, local_driver, reason, transformer
 from geo.sources.placing import Placing
 from geo.sources.warp import Sampling, classes_onto_grid, first_recorded, onto_grid
 
@@ -108,7 +108,8 @@ def _placed(layer: Layer) -> tuple[Header, CRS]:
 @contextmanager
 def _opened(layer: Layer, sampling: Sampling) -> Iterator[rasterio.DatasetReader]:
     try:
-        with rasterio.Env(**ENVIRONMENT), rasterio.open(layer.path, **sampling.open_options) as dataset:
+        options = {**sampling.open_options, "driver": local_driver(layer.path)}
+        with rasterio.Env(**LOCAL_ENVIRONMENT), rasterio.open(layer.path, **options) as dataset:
             yield dataset
     except (RasterioError, CPLE_BaseError) as error:
         raise SourceError(

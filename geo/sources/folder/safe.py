@@ -83,8 +83,10 @@ def read_products(folder: Path) -> tuple[Product, ...]:
         )
     except ET.ParseError as error:
         raise SourceError(f"{path}: expected the XML of a Sentinel-2 product: {error}") from error
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise SourceError(f"{path}: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise SourceError(f"{path}: lacks something that the metadata of a product has: {error!r}") from error
     if not products:
         raise SourceError(f"{path}: of the images that it lists, none is there")
     return products

@@ -88,7 +88,7 @@ def _said(content: bytes) -> str:
             if isinstance(error, str)
             else " ".join(str(error[key]) for key in ("message", "code") if key in error)
         )
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         parts = content[:_SHOWN].decode(errors="replace")
     line = " ".join(str(parts).split())
     return f" ({line[:_SHOWN]})" if line else ""
@@ -112,7 +112,7 @@ def check_page(content: bytes) -> None:
     try:
         document = json.loads(content)
         is_page = isinstance(document["features"], list) and isinstance(document["context"], dict)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_page = False
     if not is_page:
         raise BusyError(f"the catalogue's answer of {len(content):,} bytes is no page of results")

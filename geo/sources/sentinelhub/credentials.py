@@ -1,6 +1,7 @@
 """What an account needs to be used: read where the user put it, shown nowhere."""
 
 import hashlib
+import logging
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from geo.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 ID_NAME = "SH_CLIENT_ID"
 SECRET_NAME = "SH_CLIENT_SECRET"  # noqa: S105  # the name of a variable
@@ -68,8 +71,10 @@ class Credentials:
         """
         try:
             mode = path.stat().st_mode
-            if mode & (stat.S_IROTH | stat.S_IWOTH):
+            if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
                 raise ConfigError(f"{path}: expected a file that only its owner can read; run: chmod 600 {path}")
+            if mode & stat.S_IRGRP:
+                logger.warning("%s: its group can read the credentials; run: chmod 600 %s", path, path)
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"

@@ -104,7 +104,7 @@ class ApiCatalogue:
     def _get(self, io: StacApiIO, href: str) -> dict[str, Any]:
         try:
             document = json.loads(io.request(href))
-        except (APIError, ValueError) as error:
+        except (APIError, ValueError, RecursionError) as error:
             raise self._translated(error) from error
         if not isinstance(document, dict):
             raise SourceError(f"{href}: expected a STAC catalogue; got {_glimpse(document)}")

@@ -78,7 +78,7 @@ def read_item(document: Mapping[str, Any], *, locate: Callable[[str], str]) -> S
     item_id = str(document.get("id"))
     try:
         return _item(document, item_id, locate)
-    except (KeyError, TypeError, ValueError, AttributeError, shapely.errors.GEOSException) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, shapely.errors.ShapelyError) as error:
         raise SourceError(f"item {item_id}: not a STAC item that can be used: {error!r}") from error
 
 

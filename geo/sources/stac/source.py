@@ -254,7 +254,10 @@ def _locator(document: Document) -> Callable[[str], str]:
 
 
 def _disk_item(document: Document) -> StacItem:
-    return read_item(document.content, locate=lambda href: locate_beside(document.href, href))
+    try:
+        return read_item(document.content, locate=lambda href: locate_beside(document.href, href))
+    except (SourceError, OSError) as error:
+        raise SourceError(f"{document.href}: {error}") from error
 
 
 def _with_file_state(item: StacItem) -> StacItem:

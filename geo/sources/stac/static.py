@@ -57,15 +57,23 @@ def walk(
         place = waiting.pop()
         content = load(place)
         yield from _items(content, place)
-        if content.get("type") not in {"Catalog", "Collection", "Feature", "FeatureCollection"}:
+        if str(content.get("type")) not in {"Catalog", "Collection", "Feature", "FeatureCollection"}:
             raise SourceError(f"{place}: expected a STAC catalogue or item; got type {content.get('type')!r}")
         links = content.get("links") or () if content["type"] in {"Catalog", "Collection"} else ()
-        found = [resolve(place, str(link["href"])) for link in links if link.get("rel") in {"child", "item", "items"}]
+        found = [resolve(place, href) for href in _followed(links, place)]
         new = [target for target in dict.fromkeys(found) if target not in seen]
         seen.update(new)
         waiting += reversed(new)
         if len(seen) > MAX_DOCUMENTS:
             raise SourceError(f"{href}: leads to more than {MAX_DOCUMENTS:,} documents: use a STAC API")
+
+
+def _followed(links: Any, place: str) -> list[str]:  # noqa: ANN401 - whatever stands in the document
+    """Return the addresses of the links that lead to items."""
+    try:
+        return [str(link["href"]) for link in links if str(link.get("rel")) in {"child", "item", "items"}]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise SourceError(f"{place}: expected links with rel and href; got {error!r}") from error
 
 
 def locate_beside(item_file: str, href: str) -> str:
@@ -106,6 +114,6 @@ def _load(href: str) -> Mapping[str, Any]:
         content = json.loads(Path(href).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SourceError(f"{href}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{href}: expected JSON: {error}") from error
     return content if isinstance(content, dict) else {}

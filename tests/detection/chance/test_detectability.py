@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from detection.chance.detectability import (
+    CAUTION,
     POWER,
     ROOFS,
     Sight,
@@ -122,6 +123,14 @@ def test_a_larger_least_area_needs_larger_buildings(calm: ChangeMap) -> None:
     )
     assert small < large
     assert large > 4000
+
+
+def test_what_is_stated_is_an_upper_bound(calm: ChangeMap) -> None:
+    sight = Sight.of(calm, EVERYWHERE, PARAMS)
+    contrasts = roof_contrasts(calm, sight.places)
+    stated = detectable_area_m2(calm, EVERYWHERE, PARAMS)
+    assert power_of(sight, stated / CAUTION, contrasts, PARAMS) >= POWER
+    assert power_of(sight, 0.9 * (stated - 50) / CAUTION, contrasts, PARAMS) < POWER
 
 
 @pytest.mark.slow

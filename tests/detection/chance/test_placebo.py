@@ -14,6 +14,7 @@ from shapely.affinity import translate
 from shapely.geometry import box
 
 from detection.chance.placebo import (
+    MOST_PLACEBOS,
     NOTHING,
     POOLED,
     POOLED_KM2_YEARS,
@@ -21,13 +22,13 @@ from detection.chance.placebo import (
     cell_scores,
     earlier_map,
     false_alert_rate,
-    needed_rate,
+    needed_rates,
     p_value,
     weigh_against_placebos,
 )
 from detection.changes import map_changes
 from detection.detect import find_changes
-from detection.objects.rows import detection_rows
+from detection.objects.rows import Objects, detection_rows
 from detection.params import DetectParams
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def test_too_few_looks_before_the_claim_give_no_placebo_in_time(make_stack: "Mak
 def test_what_claims_nothing_built_is_left_alone(make_stack: "MakeStack", make_row: Any) -> None:  # noqa: ANN401 - a fixture
     changes = map_changes(make_stack(ground(8)), PARAMS)
     row = make_row(event="surface_change", status="candidate")
-    assert weigh_against_placebos([row], changes, MIDDLE, PARAMS) == [row]
+    assert weigh_against_placebos([row], Objects.of(changes, PARAMS), MIDDLE, PARAMS) == [row]
 
 
 @given(st.floats(-6, 12), st.floats(-6, 12), st.lists(st.floats(-6, 12), max_size=6), st.floats(0, 50))
@@ -154,8 +155,7 @@ def test_the_pooled_rates_fall_and_are_never_zero() -> None:
 def test_what_is_small_or_stands_apart_needs_stronger_evidence(area_m2: float, apart_m: float, doubtful: bool) -> None:  # noqa: FBT001 - a table
     row = {"area_m2": area_m2, "geometry": box(0, 0, 50, 50)}
     other = {"area_m2": 9e4, "geometry": translate(row["geometry"], 50 + apart_m)}
-    needed = needed_rate(row, [row, other], PARAMS)
-    assert needed == pytest.approx(0.1 / 3 if doubtful else 0.1)
+    assert needed_rates([row, other], PARAMS)[0] == pytest.approx(0.1 / 3 if doubtful else 0.1)
 
 
 def test_the_p_value_counts_the_object_itself() -> None:
@@ -199,3 +199,35 @@ def test_the_earlier_map_stops_before_the_claims(make_stack: "MakeStack") -> Non
         changes, [{"onset_after": stack.days[9]}], replace(PARAMS, placebo=replace(PARAMS.placebo, least_looks=3))
     )
     assert earlier is None or earlier.stack.days[-1] <= stack.days[9]
+
+
+def test_cells_agree_with_every_mean_worked_out_by_hand() -> None:
+    rng = np.random.default_rng(3)
+    score = rng.standard_normal((17, 23)).astype(np.float32)
+    score[3:6, 4:9] = np.nan
+    is_free = rng.random(score.shape) > 0.1
+    shape = np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=bool)
+    allowed = is_free & np.isfinite(score)
+    expected = []
+    for top, left in np.ndindex(17 // 4, 23 // 3):
+        means = []
+        for y, x in np.ndindex(4, 3):
+            row, column = top * 4 + y, left * 3 + x
+            under = [(row - 2 + down, column - 1 + right) for down, right in zip(*np.nonzero(shape), strict=True)]
+            here = [place for place in under if 0 <= place[0] < 17 and 0 <= place[1] < 23 and allowed[place]]
+            if allowed[row, column] and len(here) >= 0.8 * shape.sum():
+                means.append(np.mean([score[place] for place in here]))
+        if means and allowed[top * 4 : top * 4 + 4, left * 3 : left * 3 + 3].mean() >= 0.8:
+            expected.append(max(means))
+    assert len(expected) > 10
+    assert cell_scores(score, shape, is_free) == pytest.approx(expected, abs=1e-6)
+
+
+def test_of_many_cells_as_many_are_drawn_as_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    score = ndimage.gaussian_filter(np.random.default_rng(2).standard_normal((600, 600)), 2).astype(np.float32)
+    shape, everywhere = np.ones((4, 4), dtype=bool), np.ones(score.shape, dtype=bool)
+    drawn = cell_scores(score, shape, everywhere)
+    monkeypatch.setattr("detection.chance.placebo.MOST_PLACEBOS", 10**6)
+    every = cell_scores(score, shape, everywhere)
+    assert (drawn.size, every.size) == (MOST_PLACEBOS, 150 * 150)
+    assert (drawn > np.quantile(every, 0.9)).mean() == pytest.approx(0.1, abs=0.03)

@@ -201,6 +201,7 @@ def evidence(features: Features, *, camp: tuple[Trait, ...] = ()) -> Evidence:
         features=features,
         terms=weigh(features, Event.CONSTRUCTION),
         growth=[(date(2017, 3, 2), 0.0), (date(2017, 6, 10), 12_300.4)],
+        growth_interval=[(date(2017, 3, 2), 0.0, 900.0), (date(2017, 6, 10), 7_000.0, 12_300.4)],
         shape=SHAPE,
         camp=camp,
         note="Nine looks \u2013 四",
@@ -213,6 +214,9 @@ def test_evidence_survives_writing_and_reading() -> None:
     read = json.loads(made.as_json())
     assert read["note"] == "Nine looks \u2013 四"
     assert read["growth"] == [["2017-03-02", 0], ["2017-06-10", 12_300]]
+    assert read["growth_interval"] == [["2017-03-02", 0, 900], ["2017-06-10", 7_000, 12_300]]
+    assert "buildings" not in read
+    assert json.loads(replace(made, buildings=(5, 30)).as_json())["buildings"] == [5, 30]
     assert {name: term["contribution"] for name, term in read["features"].items()} == {
         term.name: term.contribution for term in made.terms
     }

@@ -14,6 +14,7 @@ from detection.objects.shape import (
     isolation,
     main_angle,
     ring,
+    roofs_between,
     rows_of_blocks,
     traits,
 )
@@ -94,6 +95,19 @@ def test_roofs_are_counted() -> None:
     blocks = len(range(3, 28, 5)) * len(range(3, 38, 9))
     assert count_roofs(image, mask(COMPOUND)) == pytest.approx(blocks, abs=1)
     assert count_roofs(desert(), mask(np.s_[0:2, 0:2])) <= 1
+
+
+def test_one_large_hall_is_a_roof_too() -> None:
+    hall = desert()
+    hall[20:32, 20:40] += np.float32(0.2)
+    assert count_roofs(hall, mask(np.s_[20:32, 20:40])) >= 1
+
+
+@pytest.mark.parametrize(
+    ("clumps", "buildings"), [(1, (1, 3)), (5, (2, 13)), (30, (12, 75))], ids=["one", "a-few", "many"]
+)
+def test_clumps_tell_buildings_within_a_factor_of_two_and_a_half(clumps: int, buildings: tuple[int, int]) -> None:
+    assert roofs_between(clumps) == buildings
 
 
 @pytest.mark.parametrize("pitch", [4, 5, 7])

@@ -59,6 +59,13 @@ def test_odd_looks_begin_nothing() -> None:
     assert (found(values).certain == 16).mean() > 0.99
 
 
+def test_an_odd_look_shortly_before_the_change_is_not_its_beginning() -> None:
+    values = series(16)
+    values[5] += np.float32(0.3)
+    values[8:] += np.float32(0.1)
+    assert (found(values).certain == 8).mean() > 0.99
+
+
 def test_what_comes_back_did_not_last() -> None:
     values = series(20)
     values[5:10] += np.float32(0.1)

@@ -152,6 +152,53 @@ def test_pixels_that_are_not_of_the_object_have_no_say() -> None:
     assert growth.changed_share == (0, 0, 1, 1)
 
 
+RESTLESS = (-0.17, 0.15, -0.12, 0.13, -0.15)
+"""Progress of a field that was left alone: its seasons are most of the change."""
+CALM = (-0.02, 0.01, 0.0, 0.02, -0.01)
+
+
+@pytest.mark.parametrize(
+    ("past", "latest", "looks_before"),
+    [
+        pytest.param(CALM, (0.0, 0.01), 7, id="calm-ground-excludes"),
+        pytest.param(RESTLESS, (0.05, 0.3), 5, id="a-restless-field-cannot"),
+        pytest.param(CALM, (0.01, 0.15), 6, id="calm-ground-already-on-its-way"),
+        pytest.param(CALM, (np.nan, np.nan), 5, id="what-was-not-seen-excludes-nothing"),
+    ],
+)
+def test_a_look_excludes_the_beginning_only_where_the_likelihood_does(
+    past: tuple[float, ...], latest: tuple[float, ...], looks_before: int
+) -> None:
+    certain = row(*[7] * 30)
+    progress = np.array([*past, *latest, 1.0, 1.0], dtype=np.float32)[:, None, None] * np.ones((1, 1, 30))
+    made = replace(course(certain, 9), progress=progress.astype(np.float32))
+    growth = follow(made, PARAMS)
+    assert (growth.looks_before, growth.onset) == (looks_before, 7)
+    assert follow(replace(made, progress=None), PARAMS).looks_before == 7
+    assert follow(replace(made, is_taken_down=True), PARAMS).looks_before == 6
+
+
+@given(
+    progress=arrays(np.float32, (9, 1, 12), elements=st.floats(-2, 2, width=32)),
+    onset=st.integers(1, 8),
+)
+@settings(max_examples=60)
+def test_likelihood_only_ever_widens_the_interval(progress: NDArray[np.float32], onset: int) -> None:
+    made = course(row(*[onset] * 12), 9)
+    plain, likely = follow(made, PARAMS), follow(replace(made, progress=progress), PARAMS)
+    assert 1 <= likely.looks_before <= plain.looks_before
+    assert likely.onset == plain.onset
+
+
+def test_what_may_have_changed_is_never_less_than_what_has() -> None:
+    certain = row(*[4] * 20)
+    hinted = certain.copy()
+    hinted[0, :6] = 2
+    growth = follow(course(certain, 7, hinted=hinted), PARAMS)
+    assert growth.changed_share == (0, 0, 0, 0, 1, 1, 1)
+    assert growth.hinted_share == pytest.approx((0, 0, 0.3, 0.3, 1, 1, 1))
+
+
 @given(
     certain=arrays(np.int64, (4, 5), elements=st.sampled_from([-1, 1, 2, 5, 8, 10])).filter(
         lambda step: step.max() > 0
@@ -174,6 +221,8 @@ def test_growth_never_falls_and_the_interval_never_runs_backwards(
     made = course(certain, 10, hinted=hinted, step=np.minimum(certain, 9), hidden=hidden, is_taken_down=is_taken_down)
     growth = follow(made, replace(PARAMS, begun_share=share))
     assert list(growth.changed_share) == sorted(growth.changed_share)
+    assert list(growth.hinted_share) == sorted(growth.hinted_share)
+    assert all(sure <= may for sure, may in zip(growth.changed_share, growth.hinted_share, strict=True))
     assert growth.looks_before <= growth.onset <= len(growth.seen)
     assert (growth.looks_before > 0) == (0 < growth.onset < len(growth.seen))
     assert growth.looks_after == len(growth.seen) - growth.onset

@@ -46,7 +46,7 @@ def test_each_side_is_its_look_and_gaps_are_filled_by_the_other_one() -> None:
     values = pair()
     strength = pair_strength(values, 5)
     noise = Noise.of(strength)
-    step = pair_step(values, strength, noise)
+    step = pair_step(values.copy(), strength, noise)
     is_seen = np.isfinite(values).all(axis=(0, 1))
     np.testing.assert_array_equal(np.isfinite(step.score_z), is_seen)
     np.testing.assert_allclose(step.score_z[is_seen], ((strength - noise.middle) / noise.sigma)[is_seen], rtol=1e-5)
@@ -58,7 +58,7 @@ def test_each_side_is_its_look_and_gaps_are_filled_by_the_other_one() -> None:
 
 def test_looks_agree_where_anything_around_differs() -> None:
     values = pair()
-    step = pair_step(values, pair_strength(values, 5), Noise(middle=0.0, sigma=1.0))
+    step = pair_step(values.copy(), pair_strength(values, 5), Noise(middle=0.0, sigma=1.0))
     alike = np.zeros((40, 50), dtype=bool)
     alike[31:35, 6:14] = True  # with all of their neighbours
     is_seen = np.isfinite(step.score_z)
