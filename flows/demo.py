@@ -7,7 +7,8 @@ from pathlib import Path
 from detection.evaluation.evaluate import Agreement, match_truth
 from detection.schema import Event
 from flows.area.pipeline import Job
-from flows.runs.publish import current_products, merged
+from flows.release import Wanted, publish_release
+from flows.runs.publish import current_products, merged, newest_run
 from flows.runs.report import show_lines
 from flows.runs.run import run_workspace
 from flows.settings.config import CONFIG_NAME, SimulatedSettings
@@ -44,8 +45,27 @@ def run_demo(folder: Path, show: Show) -> int:
     surface = int((detections["event"] == Event.SURFACE_CHANGE).sum())
     show.document({**report.as_json(), "truth": _as_json(agreement, surface=surface)})
     show_lines(report, show)
+    site = _release(job)
+    if site is not None:
+        show.say(f"site:            {site / 'index.html'}")
     _tell(agreement, show, surface=surface)
     return report.exit_code
+
+
+def _release(job: Job) -> Path | None:
+    """Return the folder of the newest run's release, which is made unless it is there; None where nothing was found.
+
+    Nobody has reviewed what the demo finds: the release is marked as preliminary.
+    """
+    run_dir = newest_run(job)
+    if run_dir is None:
+        return None
+    out = job.workspace.root / "releases" / run_dir.name
+    if not out.exists():
+        out.parent.mkdir(exist_ok=True)
+        wanted = Wanted(audience="internal", include_unreviewed=True, title="Sitewatch demo")
+        publish_release(job.workspace.root, out, wanted, Show(is_quiet=True))
+    return out
 
 
 def _tell(agreement: Agreement, show: Show, *, surface: int) -> None:

@@ -34,6 +34,7 @@ from outputs.evidence.retractions import claim_mark, note_release, write_retract
 from outputs.evidence.seal import derived_from, seal_folder
 from outputs.layers.geojson import feature_collection
 from outputs.rasters.maps import AFTER, BEFORE, RASTERS_NAME
+from outputs.redaction.forbidden import More
 from outputs.redaction.memory import Memory
 from outputs.redaction.policy import Policy, policy_of
 from outputs.redaction.protected import read_protected
@@ -75,6 +76,8 @@ class _Base:
     policy: Policy
     redacted: Redacted
     secret: bytes
+    hidden: More
+    """What must not appear besides them."""
 
 
 def publish_release(root: Path, out: Path, wanted: Wanted, show: Show) -> None:
@@ -139,11 +142,12 @@ def _base(job: Job, wanted: Wanted) -> _Base:
         raise ConfigError(f"nothing to release: {' '.join(found.sentences()) or 'nothing was found.'}{hint}")
     policy = policy_of(wanted.audience, _tables(wanted.policies), where=str(wanted.policies or "policies"))
     secret = b"" if policy.is_exact and not policy.replaces_ids else user_secret(own_keys_folder())
+    protected = read_protected(wanted.protected) if wanted.protected else ()
     redacted = redact(
         found.table,
         policy,
         secret=secret,
-        protected=read_protected(wanted.protected) if wanted.protected else (),
+        protected=protected,
         memory=Memory.load(_places_path(job.workspace)),
     )
     if redacted.table.empty:
@@ -156,7 +160,14 @@ def _base(job: Job, wanted: Wanted) -> _Base:
         policy=policy,
         redacted=redacted,
         secret=secret,
+        hidden=More(protected=protected, names=_people_and_places(job)),
     )
+
+
+def _people_and_places(job: Job) -> tuple[str, ...]:
+    """Return the names of watched areas and of reviewers, which are nobody's business outside."""
+    reviewers = {one.reviewer for reviews in job.reviews.values() for one in reviews}
+    return (*(area.name for area in job.areas.values()), *sorted(reviewers))
 
 
 def _current(job: Job) -> tuple[Path, dict[str, Product]]:
@@ -254,7 +265,7 @@ def _raster(run_dir: Path, area_id: str, name: str) -> Path | None:
 def _seal(folder: Path, base: _Base, release: Release, key: SigningKey | None) -> None:
     """Check that nothing leaks, seal the folder, and take the release down in the log."""
     job, workspace = base.job, base.job.workspace
-    check_leaks(folder, base.chosen.table, base.redacted, job.facilities)
+    check_leaks(folder, base.chosen.table, base.redacted, job.facilities, base.hidden)
     scenes = scenes_of(base.products, workspace.config.monitor)
     inputs = products_of(workspace, [job.source, *([job.radar.source] if job.radar else [])], scenes)
     people = people_of(read_reviews(workspace))
@@ -284,7 +295,9 @@ def _seal(folder: Path, base: _Base, release: Release, key: SigningKey | None) -
         log=log,
         license_url=release.license_url or LEGAL_NOTICE,
     )
-    check_leaks(folder, base.chosen.table, base.redacted, job.facilities)  # the manifest and the log's copy too
+    check_leaks(
+        folder, base.chosen.table, base.redacted, job.facilities, base.hidden
+    )  # the manifest and the log's copy too
     if not base.policy.is_exact:
         base.redacted.memory.save(_places_path(workspace))
     note_release(log, release.name, manifest_sha256=seal.manifest_sha256, claims=claims, audience=release.audience)

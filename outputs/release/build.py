@@ -21,7 +21,7 @@ from geo.errors import OutputError
 from outputs.layers.geojson import feature_collection, write_geojson
 from outputs.layers.handover import write_handover
 from outputs.layers.kml import LIMITS, write_kml, write_kmz
-from outputs.redaction.forbidden import forbidden_of
+from outputs.redaction.forbidden import More, forbidden_of
 from outputs.redaction.leaks import find_leaks
 from outputs.redaction.policy import Policy
 from outputs.redaction.redact import Redacted
@@ -119,16 +119,18 @@ def fill(folder: Path, release: Release, media: Media) -> None:
     write_site(folder, site_content(folder, release, (table, said, pairs)))
 
 
-def check_leaks(folder: Path, detections: gpd.GeoDataFrame, redacted: Redacted, facilities: Iterable[Facility]) -> None:
-    """Refuse a folder that tells what its audience must not know; an exact release has nothing to hide.
+def check_leaks(
+    folder: Path, detections: gpd.GeoDataFrame, redacted: Redacted, facilities: Iterable[Facility], more: More
+) -> None:
+    """Refuse a folder that tells what its audience must not know; an exact release hides protected places alone.
 
     Raises:
         OutputError: Something was found; the files are named, not what they tell.
 
     """
-    if redacted.policy.is_exact:
+    if redacted.policy.is_exact and (redacted.policy.shows_protected or not more.protected):
         return
-    leaks = find_leaks(folder, forbidden_of(detections, facilities, (), redacted))
+    leaks = find_leaks(folder, forbidden_of(detections, facilities, (), redacted, more))
     if leaks:
         files = sorted({leak.file for leak in leaks})
         for leak in leaks:

@@ -1,5 +1,6 @@
 """The pages of a site as HTML, whole without a script; nothing here touches the disk."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -182,7 +183,13 @@ def _size(record: Record, words: Words) -> Markup:
 def _position(record: Record, words: Words) -> Markup:
     if record.within_m is None:
         return words.marked("position_found")
-    return words.marked("position_within", distance=_figure(length_words(record.within_m)))
+    return words.marked("position_within", distance=_figure(length_words(_rounded_up(record.within_m))))
+
+
+def _rounded_up(length_m: float) -> float:
+    """Return two figures of a length, never less than it is: more would pretend."""
+    step = 10 ** max(math.floor(math.log10(max(length_m, 1.0))) - 1, 0)
+    return float(math.ceil(length_m / step) * step)
 
 
 def page(template: str, content: SiteContent, address: Address, **values: object) -> str:
