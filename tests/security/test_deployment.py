@@ -25,7 +25,7 @@ def test_every_variable_that_is_read_is_explained_and_no_other() -> None:
     text = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"`((?:SITEWATCH|SH_CLIENT|AWS)_[A-Z_]+)`", text))
     assert read - explained == set()
-    by_libraries = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # read by GDAL and s3fs
+    by_libraries = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # read by GDAL
     assert explained - read - by_libraries <= {"SITEWATCH_REQUIRE_OPTIONAL", "SITEWATCH_FUZZ"}
     assert all(name in text for name in PREFECT_DEFAULTS)
 

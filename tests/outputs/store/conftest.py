@@ -8,8 +8,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -30,19 +31,22 @@ def _programs() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Start a server on the loopback interface, in a folder of its own, and return its URL; or skip."""
+    with ExitStack() as stack:
+        yield from _served(stack)
+
+
+def _served(stack: ExitStack) -> Iterator[str]:
     programs = _programs()
     if programs is None:
         pytest.skip("no PostgreSQL: there is no /usr/lib/postgresql/*/bin/initdb")
     psycopg = pytest.importorskip("psycopg", reason="no psycopg: the extra `postgis` is not installed")
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="postgres-")))  # pytest's own are for one user alone
     who: dict[str, Any] = {}
     if os.geteuid() == 0:  # the server refuses to run as root
         if "postgres" not in {one.pw_name for one in pwd.getpwall()}:
             pytest.skip("no user `postgres` to run PostgreSQL as")
-        for one in (folder, *list(folder.parents)[:2]):
-            one.chmod(0o755)
         shutil.chown(folder, "postgres")
         who = {"user": "postgres", "group": "postgres", "extra_groups": []}
     with closing(socket.socket()) as free:

@@ -66,6 +66,8 @@ def site(tmp_path: Path, sample: Callable[..., SiteContent]) -> Path:
     content = sample()
     table = gpd.GeoDataFrame.from_features(list(content.records())[:4], crs=4326)
     write_tiles(tmp_path / "cut.pmtiles", table, name="release", members={})
+    with (tmp_path / "cut.pmtiles").open("ab") as archive:
+        archive.write(bytes(32_000))  # longer than its reader's first question: else any server will do
     folder = tmp_path / "release 达"
     write_site(folder, sample(tiles=tmp_path / "cut.pmtiles"))
     return folder
