@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -267,7 +268,7 @@ def test_a_wall_that_is_taken_away_is_indicated_with_the_true_date_in_its_interv
     assert 0 < light["p"] < 0.001
     assert light["change"] < -0.1
     assert "night" not in f"{head['reason']}{head['text']}"
-    for told in (page, (root / "latest" / "summary.html").read_text(encoding="utf-8")):
+    for told in map(unescape, (page, (root / "latest" / "summary.html").read_text(encoding="utf-8"))):
         apart, night = (
             told.find("no proof that a wall is gone"),
             told.find("darker at night than its surroundings (p < 0.0001)"),

@@ -168,9 +168,9 @@ def test_a_disk_that_is_full_ends_the_pull_when_nothing_is_under_way(
 ) -> None:
     put, full = ImageStore.put, threading.Event()
 
-    def put_or_not(store: ImageStore, *arguments: Any) -> Any:  # noqa: ANN401  # as the store has it
+    def put_or_not(store: ImageStore, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401  # as the store has it
         if full.is_set():
-            return put(store, *arguments)
+            return put(store, *arguments, **named)
         full.set()
         raise OutputError("cannot write: no space left")
 
