@@ -88,9 +88,7 @@ def test_two_releases_of_one_name_are_refused(log: Path) -> None:
 
 def test_the_log_that_goes_out_names_no_claim_of_a_release(log: Path) -> None:
     facts = [json.dumps(dict(entry.facts)) for entry in entries_of(log)]
-    assert not any(
-        f'"{claim}"' in told for told in facts for claim in ("d1", "d4")
-    )  # a hash holds any letters
+    assert not any(f'"{claim}"' in told for told in facts for claim in ("d1", "d4"))  # a hash holds any letters
 
 
 def test_claims_that_were_altered_are_noticed(log: Path) -> None:
