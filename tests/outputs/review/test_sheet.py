@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,11 @@ from detection.schema import Event, Verdict
 from geo.errors import ConfigError, OutputError
 from outputs.layers.geopackage import write_geopackage
 from outputs.review.marks import detection_mark
+from outputs.review.merge import merge_rows
 from outputs.review.sheet import SheetSource, read_sheet, write_sheet
+from outputs.store import Store, record_run
+from outputs.store.reviews import reviews_of
+from tests.outputs.store.runs import first_moves, write_run
 
 SCRIPT = Path(__file__).with_name("qgis_edit.py")
 MADE = datetime(2024, 5, 6, tzinfo=UTC)
@@ -42,6 +46,23 @@ def sheet(tmp_path: Path, source: SheetSource) -> Path:
     path = tmp_path / "sheets" / "round1.gpkg"
     assert write_sheet(path, source) == 6
     return path
+
+
+@pytest.fixture
+def recorded(
+    tmp_path: Path,
+    detections: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    areas: gpd.GeoDataFrame,
+    facilities: gpd.GeoDataFrame,
+) -> Iterator[Store]:
+    """Return a store that has the run of which the sheet is."""
+    tables = {"detections": detections, "coverage": coverage, "areas": areas, "facilities": facilities}
+    store = Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    store.upgrade()
+    record_run(store, write_run(tmp_path / "recorded", tables, first_moves(detections), at=MADE))
+    yield store
+    store.close()
 
 
 def _edit(sheet: Path, statement: str) -> None:
@@ -133,8 +154,8 @@ def test_a_sheet_of_some_areas_has_only_theirs(tmp_path: Path, source: SheetSour
 
 
 @pytest.mark.qgis
-def test_verdicts_given_in_qgis_are_read_back(
-    sheet: Path, detections: gpd.GeoDataFrame, in_qgis: Callable[..., Mapping[str, Any]]
+def test_verdicts_given_in_qgis_are_read_back_and_come_into_the_store(
+    sheet: Path, recorded: Store, detections: gpd.GeoDataFrame, in_qgis: Callable[..., Mapping[str, Any]]
 ) -> None:
     report = in_qgis(SCRIPT, sheet.with_suffix(".qgz"), "camp", "park")
     assert report["read"]
@@ -157,3 +178,11 @@ def test_verdicts_given_in_qgis_are_read_back(
     moved = shapely.affinity.translate(was, 0.001)
     assert shapely.symmetric_difference(park.outline_corrected, moved).area < 1e-12
     assert abs(datetime.now(UTC) - park.reviewed_at) < timedelta(minutes=2)
+    merge_rows(recorded, read_sheet(sheet))
+    with recorded.reading() as connection:
+        kept = reviews_of(connection, ["camp", "park"])
+    assert [one.verdict for one in kept["camp"]] == [Verdict.CONFIRMED]
+    (of_park,) = kept["park"]
+    assert (of_park.verdict, of_park.event) == (Verdict.REJECTED, Event.DEMOLITION)
+    assert of_park.outline_4326 is not None
+    assert shapely.symmetric_difference(of_park.outline_4326, moved).area < 1e-12
