@@ -44,7 +44,7 @@ test: check  ## All checks and all tests
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml
 
 lock: $(READY)  ## Resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --extra dev --extra browser --extra parquet --extra postgis --extra zarr --extra ogc --extra timestamp \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --extra dev --extra browser --extra parquet --extra postgis --extra zarr --extra ogc --extra scale --extra timestamp \
 		--python-version 3.11 \
 		--no-header pyproject.toml -o requirements.lock
 	echo "uv" | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate - -o requirements-uv.lock

@@ -1,0 +1,1 @@
+"""Where a run is worked off: here, or on many machines."""
