@@ -36,8 +36,6 @@ S2_SCALE = 1e-4
 """Sentinel-2 products hold reflectance times 10 000, where nothing else is stated."""
 S2_NODATA = 0.0
 """In every baseline: a pixel that recorded nothing has DN 0, and no other has."""
-S2_SATURATED_DN = 65535
-"""A pixel brighter than the sensor measures. It recorded something: it is not nodata."""
 OFFSET_DN = -1000.0
 OFFSET_SINCE = (4, 0)
 
@@ -69,7 +67,7 @@ def to_reflectance(
 ) -> NDArray[np.float32]:
     """Return the reflectance of digital numbers of any shape; NaN where they are NaN or nodata.
 
-    Values below zero and saturated ones stay what they are (see the module).
+    Values below zero (see the module) and saturated ones, DN 65535, stay what they are: both were recorded.
 
     Args:
         numbers: The digital numbers.
@@ -83,11 +81,6 @@ def to_reflectance(
     if is_lost is not None:
         values[is_lost] = np.nan
     return values
-
-
-def is_saturated(numbers: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which digital numbers stand for more light than the sensor measures; nodata is not among them."""
-    return np.asarray(numbers >= S2_SATURATED_DN, dtype=np.bool_)
 
 
 def baseline_offset_dn(baseline: str) -> float:

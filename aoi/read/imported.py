@@ -1,13 +1,12 @@
 """What came of reading a list: what it holds, what was kept aside and why, and how its columns were understood."""
 
-import csv
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from geo.errors import AoiError, OutputError
+from geo.errors import AoiError
 
 Item = TypeVar("Item")
 
@@ -95,24 +94,3 @@ def mapping_lines(mapping: Sequence[ColumnChoice]) -> tuple[str, ...]:
 def formula_safe(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula: with an apostrophe before it where it would."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def write_rejected(rejected: Iterable[RejectedRow], path: Path) -> Path:
-    """Write the rows kept aside as CSV in UTF-8: where, reason, then every column that any of them has.
-
-    Raises:
-        OutputError: The file cannot be written.
-
-    """
-    rows = tuple(rejected)
-    columns = list(dict.fromkeys(column for row in rows for column in row.cells))
-    try:
-        with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(formula_safe(cell) for cell in ("where", "reason", *columns))
-            for row in rows:
-                cells = (row.where, row.reason, *(row.cells.get(column, "") for column in columns))
-                writer.writerow(formula_safe(cell) for cell in cells)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error})") from error
-    return path

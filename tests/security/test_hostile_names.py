@@ -10,12 +10,12 @@ from shapely.geometry import box
 from sqlalchemy import select
 
 from aoi.areas import Area, check_id
-from aoi.read.imported import RejectedRow, write_rejected
 from aoi.read.vector import import_areas, import_facilities
 from benchmarks.store import START, made_up, write_run
 from flows.settings.config import load_config
 from flows.show import Show, plain_table, visible
 from geo.errors import AoiError, ConfigError, SitewatchError
+from outputs.risk.sheets import write_csv
 from outputs.store import Store, record_run, tables
 
 PATHS = ("../../x", "/etc/passwd", "a/b", "a\\b", "..", ".hidden", "a\x00b", "x" * 65, "", "con\u202etxt", "~root")
@@ -53,8 +53,7 @@ def test_what_people_write_is_shown_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])  # noqa: RUF001 - full-width, too
 def test_no_cell_of_a_table_begins_a_formula(tmp_path: Path, start: str) -> None:
-    cells = {f"{start}h": f"{start}cmd|' /C calc'!A0"}
-    write_rejected([RejectedRow(where=f"{start}w", reason="r", cells=cells)], tmp_path / "r.csv")
+    write_csv(tmp_path / "r.csv", ["where", "cells"], [{"where": f"{start}w", "cells": f"{start}cmd|' /C calc'!A0"}])
     text = (tmp_path / "r.csv").read_text(encoding="utf-8-sig")
     assert not any(cell.startswith(start) for row in csv.reader(io.StringIO(text, newline="")) for cell in row)
 

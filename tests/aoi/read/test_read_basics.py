@@ -16,11 +16,11 @@ from aoi.read.degrees import axis, degrees, lon_lat
 from aoi.read.delimited import split_rows
 from aoi.read.encodings import decode
 from aoi.read.ids import content_id, given_id, slug
-from aoi.read.imported import ColumnChoice, RejectedRow, formula_safe, mapping_lines, write_rejected
+from aoi.read.imported import ColumnChoice, formula_safe, mapping_lines
 from aoi.read.repeats import ids_apart
 from aoi.read.table import read_tables
 from aoi.read.values import amount, day, period, share
-from geo.errors import AoiError, OutputError
+from geo.errors import AoiError
 
 CHINESE = (
     "供应商名称,地址\n新疆天山毛纺织股份有限公司,乌鲁木齐市\n洛浦县美馨发制品有限公司,和田地区洛浦县北京工业园区\n"
@@ -283,18 +283,9 @@ def test_ids_that_rows_share_come_apart_whatever_the_order(rows: list[tuple[str,
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "＝1"])
-def test_no_cell_of_the_rows_kept_aside_is_a_formula(tmp_path: Path, text: str) -> None:
-    row = RejectedRow(where="a.csv, row 2", reason=text, cells={text: text, "plain": "A"})
-    path = write_rejected([row], tmp_path / "aside.csv")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        found = list(csv.reader(file))
-    assert found == [["where", "reason", f"'{text}", "plain"], ["a.csv, row 2", f"'{text}", f"'{text}", "A"]]
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert formula_safe(text) == f"'{text}"
     assert formula_safe("A=1") == "A=1"
-
-
-def test_rows_kept_aside_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_rejected([], tmp_path / "none" / "aside.csv")
 
 
 def test_the_mapping_is_told_line_by_line() -> None:
