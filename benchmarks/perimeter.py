@@ -1,6 +1,6 @@
 """Measure how often the removal of a wall is found, and how often chance is taken for one.
 
-    python -m benchmarks.perimeter power --runs 20 [--seed 200] [--grounds simulated dabancheng …] [--data DIR]
+    python -m benchmarks.perimeter power --runs 20 [--seed 200] [--grounds …] [--traced] [--data DIR]
     python -m benchmarks.perimeter chance --runs 60 [--seeds 200 225 600 610] [--traced] [--data DIR] [--picture FILE]
 
 Found is a removal whose `loss_p`, the probability of so clear a loss along any stretch at any date, is below 0.001.
@@ -14,6 +14,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,15 @@ def cases(grounds: Sequence[str]) -> Iterator[tuple[str, Case]]:
             yield "outline error", replace(base, error_m=error_m)
         for looks in (3, 10):
             yield "looks a side", replace(base, looks=looks)
-        for width in (2.0, 4.0, 6.0):
-            for contrast in (0.01, 0.02, 0.05, 0.15):
-                if (width, contrast) != (base.width_m, base.contrast):
-                    yield "width and contrast", replace(base, width_m=width, contrast=contrast)
+        yield from _fainter(base)
+
+
+def _fainter(base: Case) -> Iterator[tuple[str, Case]]:
+    for contrast, removed in product((0.02, 0.05), (1.0, 1 / 3)):
+        yield "faint", replace(base, removed=removed, contrast=contrast)
+    for width, contrast in product((2.0, 4.0, 6.0), (0.01, 0.02, 0.05, 0.15)):
+        if width != base.width_m or contrast == 0.01:  # noqa: PLR2004 - the others stand above
+            yield "width and contrast", replace(base, width_m=width, contrast=contrast)
 
 
 def run(case: Case, *, seed: int, data: Path | None, params: PerimeterParams) -> Perimeter:
@@ -104,6 +110,7 @@ def power(case: Case, seeds: Sequence[int], *, data: Path | None, params: Perime
         "removed": round(case.removed, 2),
         "looks": f"{case.looks}+{case.looks}",
         "error_m": case.error_m,
+        "traced": case.is_traced,
         "runs": len(p),
         "told": float(told.mean()),
         "power": float((p <= FOUND_P).mean()),
@@ -113,6 +120,25 @@ def power(case: Case, seeds: Sequence[int], *, data: Path | None, params: Perime
         "gone": float(np.mean([one.share(ArcState.GONE, ArcState.WEAKENED) for one in found])),
         "smallest_m": float(np.median([arc.smallest_m for one in found for arc in one.arcs])),
     }
+
+
+def pooled_power(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each case over all grounds together, with its exact 95 % interval."""
+    cases_of: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        cases_of.setdefault(
+            tuple(row[name] for name in ("width_m", "contrast", "removed", "looks", "error_m")), []
+        ).append(row)
+    pooled = []
+    for of_case in cases_of.values():
+        runs = sum(row["runs"] for row in of_case)
+        hits = sum(round(row["power"] * row["runs"]) for row in of_case)
+        low, high = interval(hits, runs)
+        share = {name: sum(row[name] * row["runs"] for row in of_case) / runs for name in ("told", "gone", "power_.01")}
+        pooled.append(
+            {**of_case[0], "ground": "all", "runs": runs, "power": hits / runs, "low": low, "high": high, **share}
+        )
+    return pooled
 
 
 def chance(
@@ -128,6 +154,8 @@ def chance(
         "loss_p": [one.loss_p for one in found],
         "gain_p": [one.gain_p for one in found],
         "change_p": [arc.change_p for arc in arcs],
+        "arcs_a_run": [len(one.arcs) for one in found],
+        "seeds": list(seeds),
         "false": sum(arc.state in LOSSES for arc in arcs),
         "present": sum(arc.state is ArcState.PRESENT for arc in arcs),
         "arcs": len(arcs),
@@ -205,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seeds", nargs="+", type=int, help="instead: pairs of the first seed and the one after the last, pooled"
     )
-    parser.add_argument("--traced", action="store_true", help="chance: rings traced around a point, not outlines")
+    parser.add_argument("--traced", action="store_true", help="rings traced around a point, not outlines")
     parser.add_argument("--tables", nargs="+", help="only cases of these tables")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--picture", type=Path, help="draw the probabilities of chance here")
@@ -230,12 +258,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.picture:
             draw(options.picture, figures)
     else:
-        wanted = [case for name, case in cases(grounds) if not options.tables or name in options.tables]
+        chosen = [case for name, case in cases(grounds) if not options.tables or name in options.tables]
+        wanted = [replace(case, is_traced=options.traced) for case in chosen]
         figures = []
         for case in wanted:
             figures.append(power(case, seeds, data=options.data, params=params))
             logging.getLogger("perimeter").info("%s", figures[-1])
-        print(table(figures))
+        print(table([*figures, *pooled_power(figures)]))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0

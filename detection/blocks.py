@@ -4,15 +4,16 @@ In blocks, each with so much of its surroundings that its own pixels come out as
 together. What is one number for the whole area (the noise of each comparison) is measured beforehand: exactly, or for
 large areas on pixels that are spread over it, always the same ones whatever the blocks. Maps of areas too large for
 memory lie in files in a folder of their own, mapped into memory piece by piece.
+Where there is a crew (`Crew`), other processes work on the blocks; what comes out is the same.
 """
 
 import mmap
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, prod
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from detection.series.steps import Asked
 Result = TypeVar("Result")
 Stages = Generator[Asked, Sequence[Noise], Result]
 """Work on one window that asks for the noise of the whole area in between."""
+Arrays = Mapping[str, NDArray[Any]]
+Each = Callable[[str, Callable[["Window"], "Worked"], Sequence["Window"]], Iterator[tuple["Window", "Worked"]]]
 
 EXACT_VALUES = 1 << 26
 """Areas of up to so many values (dates x bands x pixels) are measured on every pixel."""
@@ -84,6 +87,48 @@ class Window:
         return (rows, columns)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Worked:
+    """What came of one window."""
+
+    arrays: Arrays
+    """By name, of its own pixels only; shape (..., y, x), or any where nobody asks for `Crew.array`."""
+    facts: Any = None
+    """Few numbers and words."""
+
+
+class Crew(Protocol):
+    """Other processes, perhaps on other machines, that work on the windows of one area.
+
+    What they are told must be able to be pickled; arrays go by reference, through storage that all of them can reach.
+    """
+
+    @property
+    def source(self) -> Callable[[], Any]:
+        """What gives the imagery source of the area in whatever process it is called."""
+        ...
+
+    def each(
+        self, stage: str, work: Callable[[Window], Worked], windows: Sequence[Window]
+    ) -> Iterator[tuple[Window, Worked]]:
+        """Let `work` be done on all windows, and yield what came of them, in their order; the arrays may only be read.
+
+        Args:
+            stage: Names this work among all that is done on the area.
+            work: What is done; it depends on nothing but the window and what it carries.
+            windows: The windows.
+
+        Raises:
+            WorkerLostError: Nobody survives one of them.
+
+        """
+        ...
+
+    def array(self, stage: str, name: str, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - what can be cut as an array
+        """Return what can be cut like an array, shape (..., y, x), and pickled: what `stage` made of the whole area."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """How much memory may be used, and where maps may lie that do not fit."""
@@ -91,6 +136,8 @@ class Room:
     memory_mb: float
     folder: Path
     """For files that are deleted when the work is done; of the size of a few copies of the stack."""
+    crew: Crew | None = field(default=None, compare=False)
+    """Who else works on the blocks; None: nobody."""
     mapped: list[mmap.mmap] = field(default_factory=list, repr=False, compare=False)
     """All maps that lie in it: what was read of them is given back after each block."""
 
@@ -175,14 +222,21 @@ def _spread_windows(shape: tuple[int, int]) -> Iterator[Slices]:
 
 
 def run_blocks(
-    plan: Plan, begin: Callable[[Window], Stages[Result]], keep: Callable[[Window, Result], None]
+    plan: Plan,
+    begin: Callable[[Window], Stages[Worked]],
+    keep: Callable[[Window, Worked], None],
+    *,
+    stage: str = "",
+    crew: Crew | None = None,
 ) -> list[list[Noise]]:
-    """Work on all blocks of `plan`, one after the other.
+    """Work on all blocks of `plan`, one after the other, or let a crew do so.
 
     Args:
         plan: The windows.
         begin: Begins the work on a window.
-        keep: Takes the result of a block: what lies in its `inner` part holds.
+        keep: Takes the result of a block.
+        stage: Names this work among all that is done on the area; only a crew wants to know.
+        crew: Who works on the blocks; None: this process.
 
     Returns:
         The noise of the whole area, stage by stage.
@@ -192,10 +246,18 @@ def run_blocks(
         noises, result = _run_alone(begin(plan.blocks[0]))
         keep(plan.blocks[0], result)
         return noises
-    noises = _measure(plan, begin)
-    for window in plan.blocks:
-        keep(window, _finish(begin(window), noises))
+    each = _one_by_one if crew is None else crew.each
+    noises = _measure(plan, begin, each, stage=stage)
+    for window, worked in each(stage, _Finishing(begin, noises), plan.blocks):
+        keep(window, worked)
     return noises
+
+
+def _one_by_one(
+    _stage: str, work: Callable[[Window], Worked], windows: Sequence[Window]
+) -> Iterator[tuple[Window, Worked]]:
+    for window in windows:
+        yield window, work(window)
 
 
 def _run_alone(stages: Stages[Result]) -> tuple[list[list[Noise]], Result]:
@@ -210,20 +272,47 @@ def _run_alone(stages: Stages[Result]) -> tuple[list[list[Noise]], Result]:
             return noises, done.value
 
 
-def _measure(plan: Plan, begin: Callable[[Window], Stages[Any]]) -> list[list[Noise]]:
+def _measure(plan: Plan, begin: Callable[[Window], Stages[Worked]], each: Each, *, stage: str) -> list[list[Noise]]:
     """Measure the noise of all samples together, stage by stage; only one window is held at a time."""
     known: list[list[Noise]] = []
     while True:
-        parts: list[list[NDArray[np.float32]]] = []
-        floor = 0.0
-        for window in plan.samples:
-            asked = _replay(begin(window), known)
-            if asked is None:
-                return known
-            pick = window.sample(plan.stride)
-            parts.append([make()[pick].ravel() for make in asked.maps])
-            floor = asked.sigma_floor
-        known.append([Noise.of(np.concatenate(rows), sigma_floor=floor) for rows in zip(*parts, strict=True)])
+        measuring = _Measuring(begin, tuple(known), plan.stride)
+        parts = [worked for _, worked in each(f"{stage}-noise-{len(known)}", measuring, plan.samples)]
+        floor = parts[0].facts
+        if floor is None:
+            return known
+        names = list(parts[0].arrays)
+        known.append(
+            [Noise.of(np.concatenate([one.arrays[name] for one in parts]), sigma_floor=floor) for name in names]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    """Picks what a window has to say to the next noise; no facts where it asks for no more."""
+
+    begin: Callable[[Window], Stages[Worked]]
+    known: tuple[Sequence[Noise], ...]
+    stride: int
+
+    def __call__(self, window: Window) -> Worked:
+        asked = _replay(self.begin(window), self.known)
+        if asked is None:
+            return Worked(arrays={})
+        pick = window.sample(self.stride)
+        picked = {str(index): make()[pick].ravel() for index, make in enumerate(asked.maps)}
+        return Worked(arrays=picked, facts=asked.sigma_floor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finishing:
+    """Does all the work on a window, the noises of the whole area being known."""
+
+    begin: Callable[[Window], Stages[Worked]]
+    noises: Sequence[Sequence[Noise]]
+
+    def __call__(self, window: Window) -> Worked:
+        return _finish(self.begin(window), self.noises)
 
 
 def _replay(stages: Stages[Any], known: Sequence[Sequence[Noise]]) -> Asked | None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from functools import partial
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.blocks import EXACT_VALUES, Maps, Plan, Room, Slices, Window, run_blocks
+from detection.blocks import EXACT_VALUES, Crew, Maps, Plan, Room, Slices, Window, Worked, run_blocks
 from detection.kernels.threads import spread
 from detection.looks.context import Noise
 from detection.looks.normalise import expected_lights, light_residual, reference_image, relight
@@ -86,6 +87,26 @@ def map_changes(stack: Stack, params: DetectParams, *, room: Room | None = None)
     return ChangeMap(stack=ground.registered, values=values, trust=trust, steps=steps, is_changed=is_changed)
 
 
+def map_until(changes: ChangeMap, looks: int, params: DetectParams, *, room: Room | None = None) -> ChangeMap:
+    """Return the map of the first `looks` looks of `changes` alone, on the place and in the light that they have.
+
+    Args:
+        changes: The map of all looks.
+        looks: Two at least.
+        params: How changes are found.
+        room: As in `map_changes`.
+
+    """
+    stack = replace(changes.stack, dataset=changes.stack.dataset.isel(time=slice(looks)), shifts_px=None)
+    ground = _Ground(registered=stack, registration=None, maps=Maps(room=room))
+    values = changes.values[:looks]
+    steps, is_sharp = _all_steps(values, changes.trust, ground, params)
+    is_changed = connected_pixels(steps.score_z, seed_z=params.seed_z, grow_z=params.grow_z) & is_sharp
+    ground.maps.release()
+    ground.maps.close()
+    return ChangeMap(stack=stack, values=values, trust=changes.trust, steps=steps, is_changed=is_changed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Ground:
     """All looks, each on its place, and the room to work on them."""
@@ -94,6 +115,11 @@ class _Ground:
     registration: Registration | None
     """How the looks are moved when they are read; None where they have been."""
     maps: Maps
+
+    @property
+    def crew(self) -> Crew | None:
+        """Who else works on the blocks: nobody where the looks were moved as a whole, and are held in this process."""
+        return None if self.maps.room is None or self.registration is None else self.maps.room.crew
 
     @classmethod
     def of(cls, stack: Stack, params: DetectParams, room: Room | None) -> "_Ground":
@@ -108,28 +134,42 @@ class _Ground:
     def plan(self, halo_px: int, bytes_a_px: float) -> Plan:
         """Cut the area into blocks that fit."""
         room, stack = self.maps.room, self.registered
+        values_a_px = len(stack.days) * len(stack.bands)
         return Plan.of(
             stack.grid.shape,
-            values_a_px=len(stack.days) * len(stack.bands),
+            values_a_px=values_a_px,
             halo_px=halo_px,
             block_px=np.inf if room is None else _block_px(room, bytes_a_px),
-            exact_values=_exact_values(room),
+            exact_values=_exact_values(room, values_a_px * _sampled_px(stack.grid.shape, halo_px)),
         )
 
-    def read(self, window: Slices, band: int) -> NDArray[np.float32]:
-        """Return one band of all dates within `window`, shape (time, y, x)."""
-        if self.registration is None:
-            return np.asarray(self.registered.dataset[self.registered.bands[band]].to_numpy()[:, *window])
-        rows, columns = window
-        shape = (len(self.registered.days), rows.stop - rows.start, columns.stop - columns.start)
-        values = np.empty(shape, dtype=np.float32)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lighting:
+    """Gives the dates of one band one light, window by window."""
+
+    stack: Stack
+    """Registered."""
+    registration: Registration | None
+    band: int
+    context_px: int
+
+    def __call__(self, window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
+        return _in_one_light(self._read(window.wide)[:, None], self.context_px, window)
+
+    def _read(self, window: Slices) -> NDArray[np.float32]:
+        """Return the band on all dates within `window`, shape (time, y, x)."""
         moving = self.registration
+        if moving is None:
+            return np.asarray(self.stack.dataset[self.stack.bands[self.band]].to_numpy()[:, *window])
+        rows, columns = window
+        shape = (len(self.stack.days), rows.stop - rows.start, columns.stop - columns.start)
+        values = np.empty(shape, dtype=np.float32)
 
         def one(date_index: int) -> None:
-            values[date_index] = moving.read_date(date_index, window, band)[0]
+            values[date_index] = moving.read_date(date_index, window, self.band)[0]
 
         spread(one, [(index,) for index in range(shape[0])])
-        self.maps.release()
         return values
 
 
@@ -146,20 +186,31 @@ def _lit_values(ground: _Ground, params: DetectParams) -> tuple[NDArray[np.float
     unrest = np.zeros(bands)
 
     def work_on(band: int) -> None:
-        def begin(window: Window) -> Generator[Asked, Sequence[Noise], _Lit]:
-            return _in_one_light(ground.read(window.wide, band)[:, None], context_px)
+        lighting = _Lighting(stack=stack, registration=ground.registration, band=band, context_px=context_px)
 
-        def keep(window: Window, lit: _Lit) -> None:
+        def begin(window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
+            run = lighting(window)
+            maps.release()  # what was read is enough
+            return run
+
+        def keep(window: Window, lit: Worked) -> None:
             for index in range(dates):
-                maps.put("values", values, window.own, lit.values[index, 0][window.inner], at=(index, band))
-            unrest[band] = lit.unrest
+                maps.put("values", values, window.own, lit.arrays["values"][index], at=(index, band))
+            unrest[band] = lit.facts
             maps.release()
 
-        run_blocks(plan, begin, keep)
+        if ground.crew is None:
+            run_blocks(plan, begin, keep)
+        else:
+            run_blocks(plan, lighting, keep, stage=_light(band), crew=ground.crew)
 
     for band in range(bands):
         work_on(band)
     return values, _trust(unrest, dates)
+
+
+def _light(band: int) -> str:
+    return f"light-{band}"
 
 
 def _trust(unrest: NDArray[np.float64], dates: int) -> NDArray[np.float32]:
@@ -174,17 +225,14 @@ def _trust(unrest: NDArray[np.float64], dates: int) -> NDArray[np.float32]:
     return np.asarray(inverse / inverse.mean(), dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Lit:
-    """One band of a window in the light of its reference."""
+def _in_one_light(
+    values: NDArray[np.float32], context_px: int, window: Window
+) -> Generator[Asked, Sequence[Noise], Worked]:
+    """Give all dates of one band, shape (time, 1, y, x), one light; ask in between for the noise of the whole area.
 
-    values: NDArray[np.float32]
-    unrest: float
-    """How far a usual pixel of the whole area lies off the reference on a usual date."""
-
-
-def _in_one_light(values: NDArray[np.float32], context_px: int) -> Generator[Asked, Sequence[Noise], _Lit]:
-    """Give all dates of one band, shape (time, 1, y, x), one light; ask in between for the noise of the whole area."""
+    What comes of it: ``values``, shape (time, y, x), and as a fact how far a usual pixel of the whole area lies off the
+    reference on a usual date.
+    """
     reference = reference_image(values)
     expected = expected_lights(values, reference, context_px=context_px)
     noises = yield Asked(
@@ -194,7 +242,8 @@ def _in_one_light(values: NDArray[np.float32], context_px: int) -> Generator[Ask
     )
     limits = np.array([noise.outlier_limit for noise in noises])[:, None]
     lit = relight(values, reference, expected, limits, context_px=context_px)
-    return _Lit(values=lit, unrest=float(np.median([noise.middle for noise in noises])))
+    unrest = float(np.median([noise.middle for noise in noises]))
+    return Worked(arrays={"values": lit[:, 0, *window.inner]}, facts=unrest)
 
 
 def _all_steps(
@@ -207,33 +256,58 @@ def _all_steps(
     )
     made = _Made(shape=stack.grid.shape, maps=ground.maps)
 
-    def begin(window: Window) -> Generator[Asked, Sequence[Noise], _Looked]:
+    def begin(window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
         part = weighed(values[:, :, *window.wide], trust)
         ground.maps.release()  # the copy is enough
-        return _look(part, trust, stack, params, is_own=not np.may_share_memory(part, values))
+        return looking.look(part, window, is_own=not np.may_share_memory(part, values))
 
-    run_blocks(plan, begin, made.keep)
+    looking = _Looking(trust=trust, days=stack.days, patch_px=params.patch_px(stack.grid), params=params)
+    if ground.crew is None:
+        run_blocks(plan, begin, made.keep)
+    else:
+        shape = (values.shape[0], *values.shape[2:])
+        laid = tuple(ground.crew.array(_light(band), "values", shape) for band in range(values.shape[1]))
+        run_blocks(plan, replace(looking, laid=laid), made.keep, stage="steps", crew=ground.crew)
     return made.steps(), made.arrays["is_sharp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Looked:
-    """What came of one window."""
+class _Looking:
+    """Finds the steps of windows."""
 
-    steps: Steps
-    is_sharp: NDArray[np.bool_]
+    trust: NDArray[np.float32]
+    days: tuple[date, ...]
+    patch_px: int
+    params: DetectParams
+    laid: tuple[Any, ...] = ()
+    """Where a crew works: each band in one light, shape (time, y, x), to be read piece by piece."""
 
+    def __call__(self, window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
+        part = np.stack([band[:, *window.wide] for band in self.laid], axis=1)
+        return self.look(weighed(part, self.trust), window, is_own=True)
 
-def _look(
-    values: NDArray[np.float32], trust: NDArray[np.float32], stack: Stack, params: DetectParams, *, is_own: bool
-) -> Generator[Asked, Sequence[Noise], _Looked]:
-    """Find the steps of one window; ask in between for the noise of the whole area. `values` may change if `is_own`."""
-    patch_px = params.patch_px(stack.grid)
-    steps = yield from steps_in_stages(values, stack.days, patch_px=patch_px, params=params.steps, is_own=is_own)
-    fine = contrast_of(steps.before, steps.after)
-    (noise,) = yield Asked(maps=[partial(np.asarray, fine)], sigma_floor=params.steps.sigma_floor)
-    is_sharp = sharp_pixels(noise.z(fine), grow_z=params.grow_z)
-    return _Looked(steps=in_units_of_bands(steps, trust), is_sharp=is_sharp)
+    def look(
+        self, values: NDArray[np.float32], window: Window, *, is_own: bool
+    ) -> Generator[Asked, Sequence[Noise], Worked]:
+        """Find the steps of a window; ask in between for the noise of the whole area.
+
+        Args:
+            values: What is seen within its `wide` part, weighed, shape (time, band, y, x).
+            window: The window.
+            is_own: Whether `values` may be changed.
+
+        """
+        params = self.params
+        steps = yield from steps_in_stages(
+            values, self.days, patch_px=self.patch_px, params=params.steps, is_own=is_own
+        )
+        fine = contrast_of(steps.before, steps.after)
+        (noise,) = yield Asked(maps=[partial(np.asarray, fine)], sigma_floor=params.steps.sigma_floor)
+        is_sharp = sharp_pixels(noise.z(fine), grow_z=params.grow_z)
+        told = in_units_of_bands(steps, self.trust)
+        named = {item.name: getattr(told, item.name) for item in fields(Steps) if item.name != "noise"}
+        arrays = {name: values[..., *window.inner] for name, values in {**named, "is_sharp": is_sharp}.items()}
+        return Worked(arrays=arrays, facts=told.noise)
 
 
 def weighed(values: NDArray[np.float32], trust: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -261,17 +335,16 @@ class _Made:
     noise: list[Noise] = field(default_factory=list)
     """That of every block: the same, for it is that of the whole area."""
 
-    def keep(self, window: Window, looked: _Looked) -> None:
+    def keep(self, window: Window, looked: Worked) -> None:
         """Put the own pixels of a block in their place."""
-        named = {item.name: getattr(looked.steps, item.name) for item in fields(Steps)}
-        self.noise.append(named.pop("noise"))
-        for name, values in {**named, "is_sharp": looked.is_sharp}.items():
+        self.noise.append(looked.facts)
+        for name, values in looked.arrays.items():
             if window.own == (slice(0, self.shape[0]), slice(0, self.shape[1])):
                 self.arrays[name] = values
                 continue
             if name not in self.arrays:
                 self.arrays[name] = self.maps.empty(name, (*values.shape[:-2], *self.shape), values.dtype)
-            self.maps.put(name, self.arrays[name], window.own, values[..., *window.inner])
+            self.maps.put(name, self.arrays[name], window.own, values)
         self.maps.release()
 
     def steps(self) -> Steps:
@@ -280,9 +353,15 @@ class _Made:
         return Steps(noise=self.noise[0], **{name: self.arrays[name] for name in names})
 
 
-def _exact_values(room: Room | None) -> float:
-    """Return up to how many values the noise of all is measured."""
-    return EXACT_VALUES if room is None else min(EXACT_VALUES, _free_bytes(room) / _MEASURED_BYTES)
+def _exact_values(room: Room | None, sampled: float) -> float:
+    """Return up to how many values the noise of all is measured; a sample of more of them, `sampled`, saves nothing."""
+    return min(max(EXACT_VALUES, sampled), np.inf if room is None else _free_bytes(room) / _MEASURED_BYTES)
+
+
+def _sampled_px(shape: tuple[int, int], halo_px: int) -> int:
+    """Return how many pixels are looked at for a sample of an area."""
+    plan = Plan.of(shape, values_a_px=1, halo_px=halo_px, block_px=np.inf, exact_values=0)
+    return sum(prod(window.wide_shape) for window in plan.samples)
 
 
 def _window_px(stack: Stack, room: Room | None) -> int:

@@ -10,7 +10,7 @@ from shapely.geometry import box
 
 from detection.chance.detectability import detectable_area_m2
 from detection.changes import ChangeMap
-from detection.looks.choose import Looks, clear_counts
+from detection.looks.choose import Looks
 from detection.params import DetectParams
 from detection.schema import Outcome
 from geo.grid import Grid
@@ -22,7 +22,7 @@ def coverage_row(
     """Return the coverage row of an area that was looked at."""
     stack = looks.offered
     clear_days = list(looks.stack.days) if looks.stack else list(looks.clear_days)
-    counts = clear_counts(stack)[inside]
+    counts = looks.clear_counts[inside]
     observed = float(np.isfinite(changes.steps.score_z[inside]).mean()) if changes else 0.0
     has_noise = changes is not None and np.isfinite(changes.steps.noise.sigma)
     contrast_floor = (

@@ -13,8 +13,9 @@ from detection.blocks import Room, Window
 from detection.chance.placebo import weigh_against_placebos
 from detection.changes import ChangeMap, map_changes
 from detection.coverage import coverage_row, no_imagery_row
+from detection.kernels.memory import keep_memory
 from detection.looks.choose import JudgedLook, Looks, choose_looks
-from detection.objects.rows import Objects, rows_of
+from detection.objects.rows import Whole
 from detection.params import DetectParams
 from detection.schema import Outcome, coverage_frame, detections_frame
 from detection.tiles import tell_in_tiles, tiles_of
@@ -68,6 +69,8 @@ def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
         Detections (without facilities: `outputs.risk.join` adds them) and the coverage row.
 
     """
+    if room is None:
+        keep_memory()
     looks = choose_looks(stack, inside, params.looks)
     if looks.stack is None:
         logger.info("%s: %d looks, too few clear ones to compare", area_id, len(stack.days))
@@ -80,9 +83,9 @@ def find_changes(  # noqa: PLR0913 - what to look at, how, and with what means
     changes = map_changes(looks.stack, params, room=room)
     tiles = tiles_of(stack.grid, len(looks.stack.days), len(looks.stack.bands), params, room)
     if len(tiles) > 1:
-        return _findings_in_tiles(area_id, looks, changes, inside, params=params, radar=radar, tiles=tiles)
-    objects = Objects.of(changes, params, radar)
-    rows = weigh_against_placebos(rows_of(area_id, objects, inside, params), objects, inside, params)
+        return _findings_in_tiles(area_id, looks, changes, inside, params=params, radar=radar, tiles=tiles, room=room)
+    teller = Whole.of(area_id, changes, params, radar)
+    rows = weigh_against_placebos(teller.rows(inside), teller, inside, params, room=room)
     row = coverage_row(area_id, looks, inside, changes, params)
     row["outcome"] = Outcome.FOUND.value if rows else row["outcome"]
     logger.info("%s: %d looks, %d clear, %d detections", area_id, len(stack.days), len(looks.stack.days), len(rows))
@@ -104,8 +107,9 @@ def _findings_in_tiles(  # noqa: PLR0913 - what was seen, where, how it is judge
     params: DetectParams,
     radar: Stack | None,
     tiles: Sequence[Window],
+    room: Room | None,
 ) -> Findings:
-    told = tell_in_tiles(area_id, changes, inside, params, radar, tiles=tiles)
+    told = tell_in_tiles(area_id, changes, inside, params, radar, tiles=tiles, room=room)
     row = coverage_row(area_id, looks, inside, None, params)
     noise = changes.steps.noise
     if told.observed_share >= params.min_observed_share:

@@ -1,41 +1,39 @@
 """Objects of an area that is too large to be looked at as a whole: tile by tile, each object once.
 
 The maps of changes are those of the whole area (`detection.changes`), whatever the tiles. What is told of an object is
-told from a window around it: calm ground to compare it with, and placebos, come from its tile and the tile's
-surroundings, not from the whole area.
+told from a window around it: the calm ground that it is compared with is that of its tile and the tile's surroundings.
+Plots of one site are joined, and claims put beside placebos, once, over the whole area.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import ceil
-from typing import Any
 
-import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.blocks import Plan, Room, Slices, Window
+from detection.blocks import Maps, Plan, Room, Slices, Window
 from detection.chance.detectability import detectable_area_m2
 from detection.chance.placebo import weigh_against_placebos
 from detection.changes import ChangeMap, block_px_of
-from detection.life.lifecycle import distinct_ids
 from detection.looks.registered import crop
 from detection.objects.outline import Patch, group_patches
-from detection.objects.rows import Objects, rows_of
+from detection.objects.rows import Objects, as_sites, row_of
+from detection.objects.sites import Row, built_ground
 from detection.params import DetectParams
 from detection.series.steps import Steps
 from geo.grid import Grid
 from geo.scene import Stack
 
 MARGIN_M = 1000.0
-"""How far beyond a tile is looked: over so much ground calm surroundings, neighbours and placebos are looked for."""
+"""How far beyond a tile is looked: over so much ground calm surroundings and neighbours are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What the tiles of an area say together."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     """Of the detections table."""
     observed_share: float
     """Share (0-1) of the area's pixels seen before and after."""
@@ -50,7 +48,7 @@ def tiles_of(grid: Grid, dates: int, bands: int, params: DetectParams, room: Roo
     return Plan.of(grid.shape, values_a_px=dates * bands, halo_px=margin_px, block_px=block_px).blocks
 
 
-def tell_in_tiles(  # noqa: PLR0913 - what was seen where, how it is judged, and in which pieces
+def tell_in_tiles(  # noqa: PLR0913 - what was seen where, how it is judged, in which pieces and with what means
     area_id: str,
     changes: ChangeMap,
     inside: NDArray[np.bool_],
@@ -58,8 +56,11 @@ def tell_in_tiles(  # noqa: PLR0913 - what was seen where, how it is judged, and
     radar: Stack | None,
     *,
     tiles: Sequence[Window],
+    room: Room | None = None,
 ) -> Told:
     """Tell the objects of an area tile by tile; one that lies across a border is told once, and as a whole.
+
+    Plots are joined, and claims put beside placebos, for all tiles together.
 
     Args:
         area_id: The area.
@@ -68,30 +69,98 @@ def tell_in_tiles(  # noqa: PLR0913 - what was seen where, how it is judged, and
         params: How changes are found.
         radar: Radar looks on the same grid, if there are any.
         tiles: From `tiles_of`.
+        room: The memory that may be used for further maps.
 
     """
-    rows: list[dict[str, Any]] = []
+    teller = InTiles.of(area_id, changes, params, tiles=tiles, room=room)
     seen, areas, weights = 0, [], []
-    for tile in tiles:
+    for tile, wide, part in teller.parts():
+        teller.add(tile, wide, part, radar)
         own = inside[tile.own]
         count = int(np.count_nonzero(own))
         if not count:
             continue
         seen += int(np.count_nonzero(own & np.isfinite(changes.steps.score_z[tile.own])))
-        wide = _with_whole_objects(changes, tile, params)
-        part = part_of(changes, wide)
-        rows += _rows_of(area_id, part, (tile, wide, inside), params, radar)
         here = np.zeros(part.is_changed.shape, dtype=bool)
         here[_within(tile.own, wide)] = own
         areas.append(detectable_area_m2(part, here, params))
         weights.append(count)
-    rows.sort(key=lambda row: (-row.pop("_score_z"), row["detection_id"]))
-    ids = distinct_ids([row["detection_id"] for row in rows])
     return Told(
-        rows=[{**row, "detection_id": name} for row, name in zip(rows, ids, strict=True)],
+        rows=weigh_against_placebos(teller.rows(inside), teller, inside, params, room=room),
         observed_share=seen / max(1, sum(weights)),
         detectable_area_m2=_mean_told(np.array(areas), np.array(weights, dtype=np.float64)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Object:
+    """One object of the whole area, and what was told of it."""
+
+    patch: Patch
+    """Its window is one of the whole grid."""
+    score_z: float
+    """Its clearest pixel: as in the whole, the clearest object comes first."""
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InTiles:
+    """Tells the objects of one change map tile by tile: each in the tile in which its first row and column lie."""
+
+    area_id: str
+    changes: ChangeMap
+    params: DetectParams
+    tiles: Sequence[Window]
+    room: Room | None
+    maps: Maps
+    is_built: NDArray[np.bool_]
+    """Where buildings stood before any change, shape (y, x), in units of the calm ground of each tile."""
+    objects: list[_Object] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, area_id: str, changes: ChangeMap, params: DetectParams, *, tiles: Sequence[Window], room: Room | None
+    ) -> "InTiles":
+        """Begin, with nothing told yet."""
+        maps = Maps(room=room)
+        is_built = maps.empty("built", changes.is_changed.shape, np.bool_)
+        return cls(
+            area_id=area_id, changes=changes, params=params, tiles=tiles, room=room, maps=maps, is_built=is_built
+        )
+
+    def parts(self) -> Iterator[tuple[Window, Slices, ChangeMap]]:
+        """Yield each tile, the window around it in which its objects lie whole, and the maps there."""
+        for tile in self.tiles:
+            wide = _with_whole_objects(self.changes, tile, self.params)
+            yield tile, wide, part_of(self.changes, wide)
+            self.maps.release()
+
+    def add(self, tile: Window, wide: Slices, part: ChangeMap, radar: Stack | None) -> None:
+        """Tell the objects that belong to a tile."""
+        objects = Objects.of(part, self.params, None if radar is None else crop(radar, wide))
+        built = built_ground(objects.watch.maps.structure_before[_within(tile.own, wide)])
+        self.maps.put("built", self.is_built, tile.own, built)
+        for number, patch in enumerate(objects.patches):
+            placed = replace(patch, window=_shifted(patch.window, wide))
+            if not _holds(tile.own, (placed.window[0].start, placed.window[1].start)):
+                continue
+            row = row_of(self.area_id, number, objects, self.params)
+            if row is not None:
+                score_z = float(np.nanmax(part.steps.score_z[patch.window][patch.is_member]))
+                self.objects.append(_Object(patch=placed, score_z=score_z, row=row))
+
+    def rows(self, here: NDArray[np.bool_]) -> list[Row]:
+        """Return one row of the detections table for each object that touches `here`, shape (y, x)."""
+        touching = [one for one in self.objects if one.patch.touches(here)]
+        touching.sort(key=lambda one: (-one.score_z, one.patch.window[0].start, one.patch.window[1].start))
+        return as_sites([one.row for one in touching], self.is_built, self.changes.stack.grid, self.params)
+
+    def anew(self, changes: ChangeMap) -> "InTiles":
+        """Return the same for another map of the same ground, without radar."""
+        other = InTiles.of(self.area_id, changes, self.params, tiles=self.tiles, room=self.room)
+        for tile, wide, part in other.parts():
+            other.add(tile, wide, part, None)
+        return other
 
 
 def part_of(changes: ChangeMap, window: Slices) -> ChangeMap:
@@ -105,38 +174,6 @@ def part_of(changes: ChangeMap, window: Slices) -> ChangeMap:
         steps=Steps(noise=changes.steps.noise, **steps),
         is_changed=np.array(changes.is_changed[window]),
     )
-
-
-def _rows_of(
-    area_id: str,
-    part: ChangeMap,
-    where: tuple[Window, Slices, NDArray[np.bool_]],
-    params: DetectParams,
-    radar: Stack | None,
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the objects that belong to a tile, with their score."""
-    tile, wide, inside = where
-    heard = None if radar is None else crop(radar, wide)
-    objects = Objects.of(part, params, heard)
-    rows = rows_of(area_id, objects, inside[wide], params)
-    for row in weigh_against_placebos(rows, objects, inside[wide], params):
-        left, _, _, top = row["geometry"].bounds
-        grid = part.stack.grid
-        place = (
-            wide[0].start + round((grid.top_m - top) / grid.pixel_m),
-            wide[1].start + round((left - grid.left_m) / grid.pixel_m),
-        )
-        if _holds(tile.own, place):
-            here = gpd.GeoSeries([row["geometry"]], crs=grid.epsg)
-            yield {**row, "_score_z": _highest(part, here)}
-
-
-def _highest(part: ChangeMap, outline: gpd.GeoSeries) -> float:
-    left, bottom, right, top = outline.total_bounds
-    grid = part.stack.grid
-    rows = slice(round((grid.top_m - top) / grid.pixel_m), round((grid.top_m - bottom) / grid.pixel_m))
-    columns = slice(round((left - grid.left_m) / grid.pixel_m), round((right - grid.left_m) / grid.pixel_m))
-    return float(np.nanmax(np.nan_to_num(part.steps.score_z[rows, columns], nan=-np.inf)))
 
 
 def _with_whole_objects(changes: ChangeMap, tile: Window, params: DetectParams) -> Slices:
@@ -172,6 +209,14 @@ def _needed(patch: Patch, wide: Slices, margin_px: int, shape: tuple[int, int]) 
     rows, columns = (
         slice(max(0, side.start + own.start - margin_px), min(size, side.start + own.stop + margin_px))
         for own, side, size in zip(patch.window, wide, shape, strict=True)
+    )
+    return rows, columns
+
+
+def _shifted(window: Slices, wide: Slices) -> Slices:
+    """Return where a window of `wide` lies in the whole grid."""
+    rows, columns = (
+        slice(own.start + side.start, own.stop + side.start) for own, side in zip(window, wide, strict=True)
     )
     return rows, columns
 

@@ -21,6 +21,7 @@ from scipy import ndimage
 from geo.kernels.fourier import real_at
 from geo.kernels.spline import move
 from geo.kernels.structure import edges as edges_kernel
+from geo.kernels.structure import fading
 from geo.scene import Stack
 
 logger = logging.getLogger(__name__)
@@ -299,7 +300,7 @@ def _edges(brightness: NDArray[np.float32]) -> NDArray[np.float32]:
     is_seen = np.isfinite(brightness)
     if not is_seen.any():
         return brightness
-    filled = np.where(is_seen, brightness, np.median(brightness[is_seen]))
+    filled = np.where(is_seen, brightness, np.float32(filling(brightness[None])[0]))
     result = np.empty(brightness.shape, dtype=np.float32)
     edges_kernel(brightness, np.log(np.clip(filled, np.float32(1e-3), None)), result)
     return result
@@ -309,10 +310,9 @@ def _windowed(
     image: NDArray[np.float32], is_seen: NDArray[np.bool_], window: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return `image` less its mean, zero where not seen, fading towards the edges; single bright edges are capped."""
-    edges = image[is_seen] - image[is_seen].mean()
-    flat = np.zeros(image.shape)
-    flat[is_seen] = np.minimum(edges, _EDGE_CAP * edges.std())
-    return flat * window
+    result = np.empty(image.shape)
+    fading(np.ascontiguousarray(image, dtype=np.float32), is_seen, window, _EDGE_CAP, result)
+    return result
 
 
 @lru_cache(maxsize=8)

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import exp
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +32,13 @@ from rasterio.features import geometry_mask
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
-from detection.changes import ChangeMap, fine_contrast, in_units_of_bands, weighed
+from detection.blocks import Room
+from detection.changes import ChangeMap, map_until
 from detection.kernels.copies import highest_means, runs_of
-from detection.looks.context import Noise
 from detection.objects.events import BUILT_EVENTS
-from detection.objects.outline import changed_pixels, pixels_of
-from detection.objects.rows import Objects, detection_rows, rows_of
+from detection.objects.outline import pixels_of
 from detection.params import DetectParams
 from detection.schema import Status
-from detection.series.steps import find_steps
 from geo.grid import Grid
 
 _CLAIMS = frozenset(event.value for event in BUILT_EVENTS)
@@ -103,8 +101,27 @@ class Exposure:
 NOTHING = Exposure(log_odds=(), km2_years=0.0)
 
 
+class Teller(Protocol):
+    """Tells the objects of one change map: at once (`detection.objects.rows.Whole`) or tile by tile."""
+
+    @property
+    def changes(self) -> ChangeMap:
+        """What the objects are made from."""
+
+    def rows(self, here: NDArray[np.bool_]) -> list[dict[str, Any]]:
+        """Return one row of the detections table for each object that touches `here`, shape (y, x)."""
+
+    def anew(self, changes: ChangeMap) -> "Teller":
+        """Return the same for another map of the same ground."""
+
+
 def weigh_against_placebos(
-    rows: Sequence[dict[str, Any]], objects: Objects, inside: NDArray[np.bool_], params: DetectParams
+    rows: Sequence[dict[str, Any]],
+    teller: Teller,
+    inside: NDArray[np.bool_],
+    params: DetectParams,
+    *,
+    room: Room | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of the detections table with their rate of false alerts; a claim with too high a rate stays open.
 
@@ -112,19 +129,19 @@ def weigh_against_placebos(
     its rate does. Rows that claim nothing built or torn down are returned as they are.
 
     Args:
-        rows: Of one area, from `detection.objects.rows.rows_of`.
-        objects: What they were made from.
+        rows: Of one area, those of all objects that touch `inside`.
+        teller: Who told them.
         inside: Shape (y, x): the pixels of the area.
         params: How changes were found.
+        room: The memory that may be used for a map of earlier looks.
 
     """
     claims = [row for row in rows if row["event"] in _CLAIMS]
     if not claims:
         return list(rows)
-    changes = objects.watch.changes
-    earlier = earlier_map(changes, claims, params)
-    exposure = site_exposure(objects, earlier, claims, inside, params)
-    ground = _Ground.of(changes, earlier, claims, inside)
+    earlier = earlier_map(teller.changes, claims, params, room=room)
+    exposure = site_exposure(teller, earlier, claims, inside)
+    ground = _Ground.of(teller.changes, earlier, claims, inside)
     needed = iter(needed_rates(claims, params))
     return [
         _judged(row, ground.space_and_time(row["geometry"]), exposure, needed=next(needed))
@@ -170,7 +187,9 @@ def p_value(score: float, placebos: NDArray[np.float64]) -> float | None:
     return (1 + int((placebos >= score).sum())) / (1 + placebos.size) if placebos.size else None
 
 
-def earlier_map(changes: ChangeMap, claims: Sequence[Mapping[str, Any]], params: DetectParams) -> ChangeMap | None:
+def earlier_map(
+    changes: ChangeMap, claims: Sequence[Mapping[str, Any]], params: DetectParams, *, room: Room | None = None
+) -> ChangeMap | None:
     """Return the map of the looks that end a year before the series does, and before all of the claims.
 
     None where these are too few to tell a lasting step from an odd look, or where the area is larger than any site.
@@ -180,30 +199,18 @@ def earlier_map(changes: ChangeMap, claims: Sequence[Mapping[str, Any]], params:
     looks = sum(day <= end for day in days)
     if looks < params.placebo.least_looks or changes.values.size > _MOST_VALUES:
         return None
-    stack = replace(changes.stack, dataset=changes.stack.dataset.isel(time=slice(looks)), shifts_px=None)
-    coarse = replace(params.steps, max_cuts=params.placebo.earlier_cuts)
-    values = changes.values[:looks]
-    trusted = weighed(values, changes.trust)
-    steps = find_steps(trusted, stack.days, patch_px=params.patch_px(stack.grid), params=coarse)
-    steps = in_units_of_bands(steps, changes.trust)
-    fine = fine_contrast(steps, changes.trust)
-    fine_z = Noise.of(fine, sigma_floor=params.steps.sigma_floor).z(fine)
-    is_changed = changed_pixels(steps.score_z, fine_z, seed_z=params.seed_z, grow_z=params.grow_z)
-    return ChangeMap(stack=stack, values=values, trust=changes.trust, steps=steps, is_changed=is_changed)
+    coarse = replace(params, steps=replace(params.steps, max_cuts=params.placebo.earlier_cuts))
+    return map_until(changes, looks, coarse, room=room)
 
 
 def site_exposure(
-    objects: Objects,
-    earlier: ChangeMap | None,
-    claims: Sequence[Mapping[str, Any]],
-    inside: NDArray[np.bool_],
-    params: DetectParams,
+    teller: Teller, earlier: ChangeMap | None, claims: Sequence[Mapping[str, Any]], inside: NDArray[np.bool_]
 ) -> Exposure:
     """Return what the surroundings, and the site before its claims, raised: all of it counts as false."""
-    changes = objects.watch.changes
+    changes = teller.changes
     grid = changes.stack.grid
     is_around = ~inside & np.isfinite(changes.steps.score_z)
-    around = [row for row in rows_of("around", objects, is_around, params) if row["event"] in _CLAIMS]
+    around = [row for row in teller.rows(is_around) if row["event"] in _CLAIMS]
     shapes = [row["geometry"] for row in around]
     tree = STRtree([claim["geometry"] for claim in claims])
     known = set(tree.query(np.array(shapes, dtype=object), predicate="intersects")[0].tolist())
@@ -211,7 +218,7 @@ def site_exposure(
     km2_years = float(is_around.sum()) * grid.pixel_area_m2 / _M2_PER_KM2 * _years(changes)
     if earlier is not None:
         is_seen = np.isfinite(earlier.steps.score_z)
-        raised += [row for row in detection_rows("earlier", earlier, is_seen, params) if row["event"] in _CLAIMS]
+        raised += [row for row in teller.anew(earlier).rows(is_seen) if row["event"] in _CLAIMS]
         km2_years += float((is_seen & inside).sum()) * grid.pixel_area_m2 / _M2_PER_KM2 * _years(earlier)
     return Exposure(log_odds=tuple(_log_odds(row) for row in raised), km2_years=km2_years)
 

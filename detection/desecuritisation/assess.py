@@ -37,9 +37,10 @@ what they find there by chance grows with it."""
 CHOSEN_RING = 10.0
 """By how much the probabilities of stretches are multiplied where the ring was traced: it was chosen for lines that
 stand out, and these vary more than the places that copies cross. Without it, stretches on ground where nothing
-happened had p <= 0.1 two to four times too often."""
+happened had p <= 0.1 two to four times too often; with it, on 160 other rings, in 0.02 of them."""
 CHOSEN_ARC = 3.0
-"""… and those of single arcs, which had p <= 0.01 up to three times too often."""
+"""… and those of single arcs, which had p <= 0.01 up to three times too often; with it, on 568 other arcs, they had
+p <= 0.1 in 0.04 and p <= 0.01 in none."""
 COPIES_OF_TRACED = 3
 """So many times more copies there are for it, so that a probability of 0.001 can still be told."""
 _LEAST_AROUND_M = 150.0

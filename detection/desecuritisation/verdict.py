@@ -171,8 +171,8 @@ def weigh_desecuritisation(
         changed=_changed(perimeter, roofs) if is_indicated else None,
         terms=terms,
         proxies=tuple(proxies),
-        reason=why(perimeter, roofs) if is_indicated else why_not(perimeter, roofs),
-        text=_text(answer, perimeter, roofs),
+        reason=why(perimeter, roofs, params) if is_indicated else why_not(perimeter, roofs),
+        text=_text(answer, perimeter, roofs, params),
     )
 
 
@@ -220,21 +220,22 @@ def _changed(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> tuple[date, dat
     return min(signs, key=lambda sign: sign[1], default=None)
 
 
-def _text(answer: Answer, perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:
+def _text(answer: Answer, perimeter: Perimeter, roofs: Sequence[LostRoof], params: DesecuritisationParams) -> str:
     if answer is Answer.INDICATED:
-        return f"{why(perimeter, roofs).capitalize()}. {CONFIRM} {UNSEEN}"
+        return f"{why(perimeter, roofs, params).capitalize()}. {CONFIRM} {UNSEEN}"
     return f"Cannot tell: {why_not(perimeter, roofs)}. {CONFIRM_ANY} {UNSEEN}"
 
 
-def why(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:
-    """Say what an indication rests on."""
-    parts = []
-    if lost := _lost_share(perimeter):
-        parts.append(f"{lost:.0%} of the perimeter stands out less, or not any more (p = {perimeter.loss_p:.2g})")
+def why(perimeter: Perimeter, roofs: Sequence[LostRoof], params: DesecuritisationParams) -> str:
+    """Say what an indication rests on, and what beside it is none by itself."""
     best, low, high = total_area_m2(roofs)
-    if best:
-        parts.append(f"roofs of {best:,.0f} m2 ({low:,.0f} to {high:,.0f}) are gone and were not replaced")
-    return "; ".join(parts)
+    roof = f"roofs of {best:,.0f} m2 ({low:,.0f} to {high:,.0f}) are gone and were not replaced" if best else ""
+    lost = _lost_share(perimeter)
+    wall = f"{lost:.0%} of the perimeter stands out less, or not any more (p = {perimeter.loss_p:.2g})" if lost else ""
+    is_known = {roof: _roof_is_lost(roofs, params), wall: _wall_is_lost(perimeter, params)}
+    parts = [part for part in (wall, roof) if part]
+    firm = [part for part in parts if is_known[part]]
+    return "; ".join([*firm, *(f"{part}, which is no indication by itself" for part in parts if not is_known[part])])
 
 
 def why_not(perimeter: Perimeter, roofs: Sequence[LostRoof]) -> str:

@@ -53,7 +53,7 @@ def _narrowed(
 
 
 @njit(cache=True, nogil=True)
-def _rank(values: NDArray[np.float32], first: int, second: int, kept: NDArray[np.float32]) -> tuple[float, float]:
+def rank_in(values: NDArray[np.float32], first: int, second: int, kept: NDArray[np.float32]) -> tuple[float, float]:
     """Do as `rank_values`, with room to work in: `kept`, one place longer than `values`."""
     count = values.size
     below, filled = 0, 0
@@ -79,7 +79,7 @@ def rank_values(values: NDArray[np.float32], first: int, second: int) -> tuple[f
     Counted from 0, and exact: a sample says between which values the answer lies, one pass gathers what lies there, and
     only that is searched (Floyd and Rivest 1975, doi:10.1145/360680.360691).
     """
-    return _rank(values, first, second, np.empty(values.size + 1, dtype=np.float32))
+    return rank_in(values, first, second, np.empty(values.size + 1, dtype=np.float32))
 
 
 @njit(cache=True, nogil=True)
@@ -96,11 +96,11 @@ def middle_and_scatter(values: NDArray[np.float32]) -> tuple[float, float]:
     if not count:
         return np.nan, np.nan
     kept = np.empty(count + 1, dtype=np.float32)
-    low, high = _rank(seen[:count], (count - 1) // 2, count // 2, kept)
+    low, high = rank_in(seen[:count], (count - 1) // 2, count // 2, kept)
     middle = (low + high) / 2
     for index in range(count):
         seen[index] = abs(seen[index] - np.float32(middle))
-    low, high = _rank(seen[:count], (count - 1) // 2, count // 2, kept)
+    low, high = rank_in(seen[:count], (count - 1) // 2, count // 2, kept)
     return middle, (low + high) / 2
 
 

@@ -177,11 +177,15 @@ def means_around(values: NDArray[np.float32], places: NDArray[np.intp], out: NDA
         layer = values[band]
         for place in range(places.shape[1]):
             y, x = places[0, place], places[1, place]
-            total, count = np.float32(0), 0
+            is_inner = 0 < y < height - 1 and 0 < x < width - 1
+            total, count = np.float32(0), np.float32(0)
             for down in range(-1, 2):
                 for right in range(-1, 2):
-                    value = layer[min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)]
-                    if value == value:  # noqa: PLR0124 - NaN
-                        total += value
-                        count += 1
-            out[band, place] = total / np.float32(max(count, 1)) if layer[y, x] == layer[y, x] else np.nan
+                    if is_inner:
+                        value = layer[y + down, x + right]
+                    else:
+                        value = layer[min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)]
+                    is_seen = value == value  # noqa: PLR0124 - NaN
+                    total += value if is_seen else np.float32(0)
+                    count += np.float32(1) if is_seen else np.float32(0)
+            out[band, place] = total / max(count, np.float32(1)) if layer[y, x] == layer[y, x] else np.nan

@@ -9,7 +9,8 @@ from math import ceil, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.looks.context import median, quantile
+from detection.kernels import air
+from detection.looks.context import median
 from detection.looks.normalise import reference_image
 from geo.scene import Quantity, Stack
 
@@ -77,6 +78,8 @@ class Looks:
     left_out: tuple[tuple[date, str], ...]
     judged: tuple[JudgedLook, ...]
     """All of them, in the order of `offered`."""
+    clear_counts: NDArray[np.int32]
+    """On how many of them each pixel was clearly seen, shape (y, x)."""
 
 
 def choose_looks(stack: Stack, inside: NDArray[np.bool_], params: LookParams) -> Looks:
@@ -88,9 +91,7 @@ def choose_looks(stack: Stack, inside: NDArray[np.bool_], params: LookParams) ->
         params: When a date counts.
 
     """
-    shares = np.array(
-        [float(clear_on(stack, index)[inside].mean()) if inside.any() else 0.0 for index in range(len(stack.days))]
-    )
+    counts, shares = _clear(stack, inside)
     reasons = {
         index: f"{share:.0%} of the area clearly seen, {params.min_clear_share:.0%} needed"
         for index, share in enumerate(shares)
@@ -114,7 +115,19 @@ def choose_looks(stack: Stack, inside: NDArray[np.bool_], params: LookParams) ->
             )
             for index, scene_id in enumerate(stack.scene_ids)
         ),
+        clear_counts=counts,
     )
+
+
+def _clear(stack: Stack, inside: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return on how many dates each pixel was clearly seen, and which share of `inside` on each; one date is held."""
+    counts, shares = np.zeros(stack.grid.shape, dtype=np.int32), np.zeros(len(stack.days))
+    size = max(1, int(np.count_nonzero(inside)))
+    for index in range(len(stack.days)):
+        is_clear = clear_on(stack, index)
+        counts += is_clear
+        shares[index] = np.count_nonzero(is_clear & inside) / size
+    return counts, shares
 
 
 def _murky(stack: Stack, clear: list[int], params: LookParams) -> dict[int, str]:
@@ -176,16 +189,12 @@ class _Light:
 
 
 def _light(image: NDArray[np.float32], reference: NDArray[np.float32]) -> _Light:
-    gains, spreads = [], []
-    for layer, base in zip(image, reference, strict=True):
-        is_seen = np.isfinite(layer) & (base > 0)
-        if not is_seen.any():
-            gains.append(1.0)
-            continue
-        ratio = layer[is_seen] / base[is_seen]
-        gains.append(median(ratio))
-        spreads.append(median(np.abs(ratio / np.float32(gains[-1]) - 1)))
-    return _Light(gains=tuple(gains), spread=float(np.median(spreads)) if spreads else 0.0)
+    told = [air.ratio(_row(layer), _row(base)) for layer, base in zip(image, reference, strict=True)]
+    spreads = [spread for gain, spread in told if not np.isnan(gain)]
+    return _Light(
+        gains=tuple(1.0 if np.isnan(gain) else gain for gain, _ in told),
+        spread=float(np.median(spreads)) if spreads else 0.0,
+    )
 
 
 def _veils(
@@ -231,35 +240,18 @@ def _regression(layer: NDArray[np.float32], base: NDArray[np.float32]) -> tuple[
 
     (1, 0, 1) where there is no contrast to measure it by.
     """
-    is_seen = np.isfinite(layer) & np.isfinite(base)
-    x, y = base[is_seen], layer[is_seen]
-    if x.size < _PIXELS_TO_REGRESS:
-        return (1.0, 0.0, 1.0)
-    is_dark, is_bright = x <= np.float32(quantile(x, 0.1)), x >= np.float32(quantile(x, 0.9))
-    contrast = median(x[is_bright]) - median(x[is_dark])
-    if contrast <= 0 or y.std(dtype=np.float64) == 0:
-        return (1.0, 0.0, 1.0)
-    slope = (median(y[is_bright]) - median(y[is_dark])) / contrast
-    return (slope, median(y) - slope * median(x), _correlation(x, y))
+    slope, intercept, likeness = air.regression(_row(layer), _row(base), _PIXELS_TO_REGRESS)
+    return (slope, intercept, likeness)
 
 
-def _correlation(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    own, other = x - x.mean(dtype=np.float64), y - y.mean(dtype=np.float64)
-    return float((own * other).sum() / np.sqrt(np.square(own).sum() * np.square(other).sum()))
+def _row(layer: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(layer, dtype=np.float32).reshape(-1)
 
 
 def clear_on(stack: Stack, index: int) -> NDArray[np.bool_]:
     """Return where one date of `stack` shows the ground clearly in all bands, shape (y, x)."""
     layers = (stack.dataset.variables[name][index].to_numpy() for name in stack.bands)  # no coordinates are sorted out
     return np.asarray(np.logical_and.reduce([np.isfinite(layer) for layer in layers]))
-
-
-def clear_counts(stack: Stack) -> NDArray[np.int32]:
-    """Return on how many dates each pixel was clearly seen, shape (y, x); one date is held at a time."""
-    counts = np.zeros(stack.grid.shape, dtype=np.int32)
-    for index in range(len(stack.days)):
-        counts += clear_on(stack, index)
-    return counts
 
 
 def _thinned(stack: Stack) -> Stack:

@@ -71,10 +71,3 @@ def median(values: NDArray[np.float32]) -> float:
     """Return the exact median of finite values, shape (n,), n above 0: as numpy's, in fewer passes."""
     low, high = rank_values(values, (values.size - 1) // 2, values.size // 2)
     return (low + high) / 2
-
-
-def quantile(values: NDArray[np.float32], share: float) -> float:
-    """Return the quantile `share` (0-1) of finite values, shape (n,), n above 0, linear between them."""
-    place = share * (values.size - 1)
-    low, high = rank_values(values, int(place), min(int(place) + 1, values.size - 1))
-    return low + (high - low) * (place - int(place))

@@ -1,7 +1,8 @@
 """One row of the detections table for each changed object."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from detection.objects.events import BUILT_EVENTS, Evidence, confidence, name_ev
 from detection.objects.features import Features, layers, measure
 from detection.objects.outline import Patch, area_interval_m2, group_patches
 from detection.objects.shape import Shape, camp_likeness, describe, roofs_between, traits
-from detection.objects.sites import join_plots
+from detection.objects.sites import Row, built_ground, join_plots
 from detection.params import DetectParams
 from detection.radar.fusion import RadarWitness, agree, radar_evidence, radar_terms
 from detection.schema import Event, Relation
 from detection.series.course import Watch
 from detection.series.onset import Course, Growth, follow
 from detection.series.phases import find_phases
+from geo.grid import Grid
 from geo.scene import Stack
 
 
@@ -32,6 +34,8 @@ class Objects:
     witness: RadarWitness | None
     """None without radar."""
     settings_hash: str
+    told: dict[tuple[str, int], Row | None] = field(default_factory=dict, repr=False)
+    """The rows that were made, by area and number of the patch: each is made once."""
 
     @classmethod
     def of(cls, changes: ChangeMap, params: DetectParams, radar: Stack | None = None) -> "Objects":
@@ -50,29 +54,67 @@ class Objects:
         )
 
 
-def detection_rows(
-    area_id: str,
-    changes: ChangeMap,
-    inside: NDArray[np.bool_],
-    params: DetectParams,
-    radar: Stack | None = None,
-) -> list[dict[str, Any]]:
-    """Return one row of the detections table for each object of `changes` that touches `inside`."""
-    return rows_of(area_id, Objects.of(changes, params, radar), inside, params)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Whole:
+    """Tells the objects of an area that is looked at as a whole."""
+
+    area_id: str
+    objects: Objects
+    params: DetectParams
+
+    @classmethod
+    def of(cls, area_id: str, changes: ChangeMap, params: DetectParams, radar: Stack | None = None) -> "Whole":
+        """Gather the objects of one change map."""
+        return cls(area_id=area_id, objects=Objects.of(changes, params, radar), params=params)
+
+    @property
+    def changes(self) -> ChangeMap:
+        """What the objects are made from."""
+        return self.objects.watch.changes
+
+    def rows(self, here: NDArray[np.bool_]) -> list[Row]:
+        """Return one row of the detections table for each object that touches `here`, shape (y, x)."""
+        return rows_of(self.area_id, self.objects, here, self.params)
+
+    def anew(self, changes: ChangeMap) -> "Whole":
+        """Return the same for another map of the same ground, without radar."""
+        return Whole.of(self.area_id, changes, self.params)
 
 
-def rows_of(area_id: str, objects: Objects, inside: NDArray[np.bool_], params: DetectParams) -> list[dict[str, Any]]:
+def rows_of(area_id: str, objects: Objects, inside: NDArray[np.bool_], params: DetectParams) -> list[Row]:
     """Return one row of the detections table for each of `objects` that touches `inside`, shape (y, x)."""
-    watch = objects.watch
-    rows = [_detection_row(area_id, patch, objects, params) for patch in objects.patches if patch.touches(inside)]
-    told = [row for row in rows if row is not None]
-    kept = join_plots(told, watch.maps.structure_before, watch.changes.stack.grid, params.sites)
+    maps, grid = objects.watch.maps, objects.watch.changes.stack.grid
+    told = [
+        row_of(area_id, number, objects, params)
+        for number, patch in enumerate(objects.patches)
+        if patch.touches(inside)
+    ]
+    return as_sites([row for row in told if row is not None], built_ground(maps.structure_before), grid, params)
+
+
+def as_sites(rows: Sequence[Row], is_built: NDArray[np.bool_], grid: Grid, params: DetectParams) -> list[Row]:
+    """Return the rows of an area with the plots of each site joined, and each id given once.
+
+    Args:
+        rows: One of each object.
+        is_built: Where buildings stood before any change, shape (y, x).
+        grid: What it lies on.
+        params: How changes were found.
+
+    """
+    kept = join_plots(rows, is_built, grid, params.sites)
     ids = distinct_ids([row["detection_id"] for row in kept])  # small sites side by side may round to one place
     return [{**row, "detection_id": name} for row, name in zip(kept, ids, strict=True)]
 
 
-def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectParams) -> dict[str, Any] | None:
-    """Make the row of one object; None where no look shows the ground before it."""
+def row_of(area_id: str, number: int, objects: Objects, params: DetectParams) -> Row | None:
+    """Return the row of one of `objects.patches`; None where no look shows the ground before it."""
+    if (area_id, number) not in objects.told:
+        objects.told[area_id, number] = _detection_row(area_id, objects.patches[number], objects, params)
+    return objects.told[area_id, number]
+
+
+def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectParams) -> Row | None:
     watch, witness = objects.watch, objects.witness
     changes = watch.changes
     course = watch.course(patch)
@@ -125,7 +167,7 @@ def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectP
         "status": status.value,
         "confidence": round(standing.confidence, 4),
         "onset_after": days[growth.looks_before - 1],
-        "onset_by": days[growth.onset],
+        "onset_by": days[growth.by],
         "confirmed_on": confirmed_on,
         "last_seen_on": days[-1],
         "looks_before": growth.looks_before,

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from detection.schema import Event, Phase, Status
 from geo.grid import Grid
 
 Row = dict[str, Any]
+_CELL_PX = 512
+"""Plots are put together whose windows begin in one cell of this side: what is around them is looked at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,12 @@ class SiteParams:
     """Each is at least this probable (0-1): a doubtful neighbour may not date a site."""
 
 
-def join_plots(rows: Sequence[Row], structure_before: NDArray[np.float32], grid: Grid, params: SiteParams) -> list[Row]:
+def built_ground(structure_before: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where buildings stood, shape (y, x), from the structure of the ground in units of calm ground's."""
+    return np.asarray(np.nan_to_num(structure_before) >= BUILT_STRUCTURE, dtype=bool)
+
+
+def join_plots(rows: Sequence[Row], is_built: NDArray[np.bool_], grid: Grid, params: SiteParams) -> list[Row]:
     """Return the rows of the detections table of one area, plots of one site as one row where its surest plot stood.
 
     The row of a site has ``plots`` in its evidence: what was measured of each. Its features are those of its surest
@@ -52,7 +60,7 @@ def join_plots(rows: Sequence[Row], structure_before: NDArray[np.float32], grid:
 
     Args:
         rows: Of one area.
-        structure_before: Of the ground before any change, in units of calm ground's, shape (y, x).
+        is_built: Where buildings stood before any change, shape (y, x): from `built_ground`.
         grid: What it lies on.
         params: What belongs together.
 
@@ -66,7 +74,7 @@ def join_plots(rows: Sequence[Row], structure_before: NDArray[np.float32], grid:
         return list(rows)
     shapes = [rows[index]["geometry"] for index in plots]
     sites: dict[int, list[int]] = {}
-    for index, site in zip(plots, _sites_of(shapes, structure_before, grid, params), strict=True):
+    for index, site in zip(plots, _sites_of(shapes, is_built, grid, params), strict=True):
         sites.setdefault(site, []).append(index)
     joined = {max(site, key=lambda index: _sureness(rows[index])): site for site in sites.values()}
     lost = set(plots) - set(joined)
@@ -77,41 +85,70 @@ def join_plots(rows: Sequence[Row], structure_before: NDArray[np.float32], grid:
     ]
 
 
-def clusters(structure_before: NDArray[np.float32], grid: Grid, params: SiteParams) -> NDArray[np.int32]:
+def clusters(is_built: NDArray[np.bool_], grid: Grid, params: SiteParams) -> NDArray[np.int32]:
     """Return which pixels lie in, or half of `join_m` around, which cluster of buildings (from 1 on); 0 in none.
 
     Towns are left out. Arguments as for `join_plots`.
     """
     reach_px = max(1, round(params.join_m / 2 / grid.pixel_m))
-    is_built = ndimage.binary_opening(np.nan_to_num(structure_before) >= BUILT_STRUCTURE)
-    labels, _ = ndimage.label(ndimage.binary_dilation(is_built, structure=disk(reach_px)))
+    near = ndimage.binary_dilation(ndimage.binary_opening(is_built), structure=disk(reach_px))
+    labels, _ = ndimage.label(near)
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         if max(side.stop - side.start for side in window) * grid.pixel_m > params.largest_m:
             labels[window][labels[window] == number] = 0
     return np.asarray(labels, dtype=np.int32)
 
 
-def _sites_of(
-    shapes: Sequence[BaseGeometry], structure_before: NDArray[np.float32], grid: Grid, params: SiteParams
-) -> list[int]:
+def _sites_of(shapes: Sequence[BaseGeometry], is_built: NDArray[np.bool_], grid: Grid, params: SiteParams) -> list[int]:
     """Return the number of the site that each plot belongs to."""
     first, second = STRtree(shapes).query(shapes, predicate="dwithin", distance=params.join_m)
-    labels = clusters(structure_before, grid, params)
-    touched = [
-        (plot, len(shapes) + number)
-        for plot, shape in enumerate(shapes)
-        for number in _touched(shape, labels, grid, params)
-    ]
-    ends = [*zip(first.tolist(), second.tolist(), strict=True), *touched]
-    count = len(shapes) + int(labels.max()) + 1
-    links = coo_array((np.ones(len(ends)), tuple(np.array(ends).T)), shape=(count, count))
+    plots, places = np.array(list(touched_clusters(shapes, is_built, grid, params)), dtype=np.int64).reshape(-1, 2).T
+    known, numbers = np.unique(places, return_inverse=True)
+    ends = np.concatenate([first, plots]), np.concatenate([second, len(shapes) + numbers])
+    count = len(shapes) + len(known)
+    links = coo_array((np.ones(len(ends[0])), ends), shape=(count, count))
     return list(connected_components(links, directed=False)[1][: len(shapes)].tolist())
 
 
-def _touched(shape: BaseGeometry, labels: NDArray[np.int32], grid: Grid, params: SiteParams) -> list[int]:
-    """Return the clusters within `join_m` of a plot."""
-    window, near = pixels_of(shape.buffer(params.join_m / 2), grid)
-    return [int(number) for number in np.unique(labels[window][near]) if number]
+def touched_clusters(
+    shapes: Sequence[BaseGeometry], is_built: NDArray[np.bool_], grid: Grid, params: SiteParams
+) -> Iterator[tuple[int, int]]:
+    """Yield the number of a plot and a cluster within `join_m` of it, for each such pair.
+
+    A cluster is named by its first pixel, row by row. Plots are asked cell by cell, with so much ground around that
+    what is cut off there is a town: so a large area costs no more a plot, and no more memory, than a small one.
+    """
+    reach_px = max(1, round(params.join_m / 2 / grid.pixel_m))
+    margin_px = ceil(params.largest_m / grid.pixel_m) + 3 * reach_px + 5
+    near = [pixels_of(shape.buffer(params.join_m / 2), grid) for shape in shapes]
+    cells: dict[tuple[int, int], list[int]] = {}
+    for plot, (window, _) in enumerate(near):
+        cells.setdefault((window[0].start // _CELL_PX, window[1].start // _CELL_PX), []).append(plot)
+    for plots in cells.values():
+        rows, columns = (
+            slice(
+                max(0, min(near[plot][0][axis].start for plot in plots) - margin_px),
+                min(size, max(near[plot][0][axis].stop for plot in plots) + margin_px),
+            )
+            for axis, size in enumerate(grid.shape)
+        )
+        labels = clusters(is_built[rows, columns], grid, params)
+        names = _first_pixels(labels, (rows.start, columns.start), grid.width_px)
+        for plot in plots:
+            (down, right), here = near[plot]
+            own = labels[down.start - rows.start : down.stop - rows.start, right.start - columns.start :]
+            for number in np.unique(own[:, : here.shape[1]][here]).tolist():
+                if number:
+                    yield plot, int(names[number])
+
+
+def _first_pixels(labels: NDArray[np.int32], corner: tuple[int, int], width_px: int) -> NDArray[np.int64]:
+    """Return the number in the whole grid, row by row, of the first pixel of each label."""
+    numbers, places = np.unique(labels, return_index=True)
+    rows, columns = np.divmod(places, labels.shape[1])
+    result = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int64)
+    result[numbers] = (rows + corner[0]) * width_px + columns + corner[1]
+    return result
 
 
 def _sureness(row: Row) -> tuple[float, float]:

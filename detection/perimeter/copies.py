@@ -34,6 +34,7 @@ def copies_of(line: Line, grid: Grid, params: PerimeterParams) -> Copies | None:
     rng = np.random.default_rng(crc32(np.round(line.place_m).tobytes()))
     wanted = int(min(params.copies, max(_LEAST_COPIES, _MOST_POINTS // len(line.place_m))))
     true = LinearRing(line.place_m)
+    shapely.prepare(true)
     lines, free = [line], [np.zeros(line.arcs, dtype=bool)]
     for _ in range(_TURNS_A_COPY * wanted):
         if len(lines) > wanted:
@@ -65,6 +66,6 @@ def _free_arcs(moved: Line, grid: Grid, true: LinearRing, params: PerimeterParam
     room = params.reach_m + params.outline_error_m
     x, y = moved.place_m.T
     is_in = (x > left + room) & (y > bottom + room) & (x < right - room) & (y < top - room)
-    is_away = shapely.distance(shapely.points(moved.place_m), true) > params.reach_m
+    is_away = ~shapely.dwithin(true, shapely.points(moved.place_m), params.reach_m)
     blocked = np.bincount(moved.arc, ~(is_in & is_away), moved.arcs)
     return np.asarray(blocked == 0)

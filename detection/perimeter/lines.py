@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from shapely.geometry import LinearRing, LineString
 
+from detection.perimeter.compiled import filtered_profiles
 from geo.grid import Grid
 from geo.sun import Sun
 
@@ -189,15 +190,24 @@ def contrasts(images: Values, grid: Grid, line: Line, suns: Sequence[Sun], searc
     """
     margin = max(abs(shift) for shift in search.shifts)
     inner = search.across_m[margin : len(search.across_m) - margin]
-    places = Places.of(grid, line, search.across_m)
+    starts = np.array([margin + shift for shift in search.shifts], dtype=np.int64)
+    first, step = _first_and_step(grid, line, search.across_m)
     result = np.empty((len(images), len(search.shifts), line.arcs), dtype=np.float32)
+    found = np.empty((len(starts), len(line.place_m)), dtype=np.float32)
     for date, (image, sun) in enumerate(zip(images, suns, strict=True)):
-        weights = filters(search.wall, sun, inner, pixel_m=grid.pixel_m)[_side_rows(line, sun)]
-        found = profiles(image, places)
-        for index, shift in enumerate(search.shifts):
-            window = found[:, margin + shift : margin + shift + len(inner)]
-            result[date, index] = _arc_means(np.einsum("po,po->p", window, weights), line)
+        weights = filters(search.wall, sun, inner, pixel_m=grid.pixel_m)
+        filtered_profiles(np.ascontiguousarray(image), first, step, weights, _side_rows(line, sun), starts, found)
+        for index, at_shift in enumerate(found):
+            result[date, index] = _arc_means(at_shift, line)
     return result
+
+
+def _first_and_step(grid: Grid, line: Line, across_m: Values) -> tuple[Points, Points]:
+    """Return where in the image each profile begins, and its way from one offset to the next, shape (place, 2)."""
+    begin = line.place_m + line.outwards * float(across_m[0])
+    first = np.column_stack([grid.top_m - begin[:, 1], begin[:, 0] - grid.left_m]) / grid.pixel_m - 0.5
+    step_m = float(across_m[1] - across_m[0])
+    return first, np.column_stack([-line.outwards[:, 1], line.outwards[:, 0]]) * step_m / grid.pixel_m
 
 
 def _side_rows(line: Line, sun: Sun) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from math import nan
 
 from shapely.geometry import LineString
 
@@ -109,6 +110,8 @@ class Arc:
     looks_after: int
     offset_m: float
     """How far outwards of its drawn place the line was found."""
+    changed_off_m: float = nan
+    """How far outwards of the line that stood out before lies what was lost; NaN where nothing was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

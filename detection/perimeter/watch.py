@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import nan
 
 import numpy as np
 from shapely.geometry import LinearRing
 
 from detection.chance.tails import ChanceTail
+from detection.perimeter.beside import change_off_m, without_strips_beside
 from detection.perimeter.copies import copies_of
 from detection.perimeter.dating import changed_between, pooled_series
 from detection.perimeter.lines import Line, along
 from detection.perimeter.result import LOSSES, Arc, ArcState, Perimeter, PerimeterParams
 from detection.perimeter.scan import Scan, best_of, scan_cuts, stretch_p
-from detection.perimeter.series import Series, Values, mean_of_seen, series_of
+from detection.perimeter.series import Series, Values, series_of
 from geo.scene import Stack
 
 _POWER_Z = 1.28
@@ -48,10 +50,11 @@ def _judge(series: Series, line: Line, days: Sequence[date], params: PerimeterPa
         return _untold(line, days, f"fewer than {params.min_looks} looks of one season before and after")
     tails = {name: ChanceTail.of(best_of(getattr(scan, name)[:, 1:]).ravel()) for name in ("loss", "gain")}
     evidence = _Evidence(scan=scan, series=series, line=line, days=days, tails=tails, chosen=chosen)
-    arcs = [_arc(evidence, arc, params) for arc in range(line.arcs)]
+    found = [_arc(evidence, arc, params) for arc in range(line.arcs)]
+    arcs = without_strips_beside(found, pixel_m=evidence.pixel_m)
     lost = [index for index, arc in enumerate(arcs) if arc.state in LOSSES]
     return Perimeter(
-        arcs=tuple(arcs),
+        arcs=arcs,
         loss_p=stretch_p(scan.loss),
         gain_p=stretch_p(scan.gain),
         null_arcs=tails["loss"].count,
@@ -83,16 +86,10 @@ class _Evidence:
         return 2 * float(self.series.beside_m[1] - self.series.beside_m[0])
 
     def off_m(self, cut: int, arc: int, params: PerimeterParams) -> float:
-        """Return how far what changed most at a cut lies off the line that stood out before.
-
-        A road built beside a dark wall takes away from the contrast on the wall's line, but what it changes most lies
-        where the road is.
-        """
-        before, after = (mean_of_seen(self.series.beside[side, :, arc]) for side in self.scan.compared[:, cut])
-        is_near = np.abs(self.series.beside_m) <= max(params.outline_error_m, self.pixel_m / 2)
-        stood = np.argmax(np.where(is_near, np.abs(np.nan_to_num(before)), -1))
-        changed = np.argmax(np.abs(np.nan_to_num(after - before)))
-        return float(abs(self.series.beside_m[changed] - self.series.beside_m[stood]))
+        """Return how far outwards of the line that stood out before lies what changed at a cut."""
+        before, after = (self.series.beside[side, :, arc] for side in self.scan.compared[:, cut])
+        near_m = max(params.outline_error_m, self.pixel_m / 2)
+        return change_off_m(before, after, self.series.beside_m, near_m=near_m)
 
 
 def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
@@ -108,8 +105,6 @@ def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
     state, reason = _state(kind, change_p, present, params)
     if state in {ArcState.PRESENT, ArcState.WEAKENED} and scan.before[at, 0, arc] * scan.after[at, 0, arc] < 0:
         state, reason = ArcState.CANNOT_TELL, _TURNED
-    if state in LOSSES and (off_m := evidence.off_m(at, arc, params)) > evidence.pixel_m / 2:
-        state, reason = ArcState.CANNOT_TELL, f"what changed lies {off_m:.0f} m beside the line that stood out"
     later = evidence.days[int(np.flatnonzero(scan.compared[:, at].any(axis=0))[-1]) + 1 :]
     if state is ArcState.PRESENT and len(later) >= params.min_looks:
         state, reason = ArcState.CANNOT_TELL, f"from {later[0]} on, looks are of a season that was not seen before"
@@ -130,6 +125,7 @@ def _arc(evidence: _Evidence, arc: int, params: PerimeterParams) -> Arc:
         looks_before=int(scan.looks[0, at, 0, arc]),
         looks_after=int(scan.looks[1, at, 0, arc]),
         offset_m=float(evidence.series.offset_m[0, arc]),
+        changed_off_m=evidence.off_m(at, arc, params) if state in LOSSES else nan,
     )
 
 

@@ -10,12 +10,14 @@ season the more, the rougher the ground and the less alike the two days of the y
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from detection.kernels.beginnings import beginnings as kernel
 from detection.kernels.planes import means_around
 from detection.kernels.threads import spread
 from detection.looks.context import MAD_TO_SIGMA
@@ -31,6 +33,8 @@ _ODD_Z = 3.0
 """Looks beyond this many sigma count less in the past, in inverse proportion."""
 _SOON = 3
 """Of the first so many looks at least half must differ: else the first was odd."""
+_LATER_Z = 2.0
+"""What only hints at a beginning must be followed by looks that differ by so many sigma."""
 _COMPARED = 16
 """A look's change is checked on at most so many looks from it on, evenly spread."""
 
@@ -79,7 +83,7 @@ class LookNoise:
         nothing = np.zeros(len(values), dtype=np.float32)
         if rows.size < _LEAST_SAMPLE:
             return cls(calm=nothing, rough=nothing)
-        pick = np.random.default_rng(0).permutation(rows.size)[:_SAMPLE]
+        pick = np.sort(np.random.default_rng(0).permutation(rows.size)[:_SAMPLE])  # row by row: read in one go
         rows, columns = rows[pick], columns[pick]
         around = roughness[rows, columns]
         stray = _stray(_boxed_at(values, rows, columns))
@@ -141,92 +145,37 @@ def find_beginnings(
         params: When a pixel has begun to differ.
 
     """
-    looks = len(series)
-    past = _Past.none(series.shape[1:])
-    is_seen = np.asarray(np.isfinite(series).all(axis=1))
-    certain = np.full(series.shape[2:], looks)
-    hinted = certain.copy()
-    for look in range(looks):
-        noise = np.hypot(np.maximum(sigma[look], params.sigma_floor), shadows * np.abs(sun[look] - past.sun))
-        if look > 0:
-            later = _spread(look, looks)
-            z = past.distance(series[later], np.maximum(sigma[later], params.sigma_floor), shadows, sun[later])
-            could = is_seen[look] & (past.weight > 0)
-            certain[could & _begins(z, params.certain_z, params.hint_z, params) & (certain == looks)] = look
-            hinted[could & _begins(z, params.hint_z, 2.0, params) & (hinted == looks)] = look
-        past.learn(series[look], noise, sun[look], is_seen[look])
+    looks, bands, *shape = series.shape
+    certain, hinted = np.empty((2, int(np.prod(shape))), dtype=np.int64)
+    kernel(
+        np.ascontiguousarray(series, dtype=np.float32).reshape(looks, bands, -1),
+        np.ascontiguousarray(sigma, dtype=np.float32).reshape(looks, -1),
+        np.ascontiguousarray(shadows, dtype=np.float32).reshape(-1),
+        np.asarray(sun, dtype=np.float32),
+        _compared(looks),
+        (params.sigma_floor, params.certain_z, params.hint_z, _LATER_Z),
+        (params.lasting_share, _SOON),
+        (_PRIOR_LOOKS, _ODD_Z),
+        certain,
+        hinted,
+    )
+    certain, hinted = certain.reshape(shape), hinted.reshape(shape)
     return Beginnings(certain=certain, hinted=np.minimum(hinted, certain))
 
 
-def _begins(z: NDArray[np.float32], first_z: float, later_z: float, params: BeginningParams) -> NDArray[np.bool_]:
-    """Say which pixels differ on the first of the looks, and on enough of all of them, shape (y, x)."""
-    is_seen: NDArray[np.bool_] = np.isfinite(z)
-    differs = np.where(is_seen, z, -1) >= later_z
-    lasts = differs.sum(axis=0) >= params.lasting_share * is_seen.sum(axis=0)
-    soon = 2 * differs[:_SOON].sum(axis=0) >= is_seen[:_SOON].sum(axis=0)
-    return np.asarray((np.where(is_seen[0], z[0], -1) >= first_z) & lasts & soon)
+@lru_cache(maxsize=32)
+def _compared(looks: int) -> NDArray[np.int32]:
+    """Return on which looks the change of each is checked, shape (time, n): itself, the two after it, and others.
 
-
-def _spread(look: int, looks: int) -> list[int]:
-    """Return `look`, the two after it, and others evenly spread to the last."""
-    near = range(look, min(look + 3, looks))
-    far = np.linspace(look, looks - 1, min(_COMPARED, looks - look)).round().astype(int)
-    return sorted({*near, *far.tolist()})
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Past:
-    """What each pixel looked like so far; odd looks count little."""
-
-    mean: NDArray[np.float32]
-    weight: NDArray[np.float32]
-    unrest: NDArray[np.float32]
-    """Sum of the squared, bounded deviations in units of the noise."""
-    judged: NDArray[np.float32]
-    """Over how many looks."""
-    sun: NDArray[np.float32]
-    """Mean of the looks' place in the year."""
-
-    @classmethod
-    def none(cls, shape: tuple[int, ...]) -> Self:
-        flat = np.zeros(shape[1:], dtype=np.float32)
-        return cls(
-            mean=np.zeros(shape, dtype=np.float32),
-            weight=flat,
-            unrest=flat.copy(),
-            judged=flat.copy(),
-            sun=flat.copy(),
-        )
-
-    def distance(
-        self,
-        series: NDArray[np.float32],
-        sigma: NDArray[np.float32],
-        shadows: NDArray[np.float32],
-        sun: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return how far looks lie from the past, in sigma, shape (time, y, x)."""
-        own = np.sqrt(np.maximum((_PRIOR_LOOKS + self.unrest) / (_PRIOR_LOOKS + self.judged), 1))
-        noise = np.hypot(sigma, shadows * np.abs(sun[:, None, None] - self.sun))
-        noise *= own * np.sqrt(1 + 1 / np.maximum(self.weight, 1))
-        stray = np.sqrt(np.mean(np.square(series - self.mean), axis=1))
-        return np.asarray(stray / noise, dtype=np.float32)
-
-    def learn(
-        self, look: NDArray[np.float32], noise: NDArray[np.float32], sun: np.float32, is_seen: NDArray[np.bool_]
-    ) -> None:
-        """Add a look to the past."""
-        change = np.where(is_seen, look - self.mean, 0).astype(np.float32)
-        z = np.sqrt(np.mean(np.square(change), axis=0)) / noise
-        is_first = self.weight == 0
-        trust = np.where(is_first, 1, np.minimum(1, _ODD_Z / np.maximum(z, 1e-3))) * is_seen
-        known = is_seen & ~is_first
-        self.unrest += np.where(known, np.minimum(np.square(z), _ODD_Z**2) * trust, 0).astype(np.float32)
-        self.judged += known
-        self.weight += trust.astype(np.float32)
-        gain = (trust / np.maximum(self.weight, 1e-6)).astype(np.float32)
-        self.mean += gain * change
-        self.sun += gain * (sun - self.sun)
+    These are evenly spread to the last; -1 stands where there are no more.
+    """
+    result = np.full((looks, _COMPARED + 3), -1, dtype=np.int32)
+    for look in range(looks):
+        near = range(look, min(look + 3, looks))
+        far = np.linspace(look, looks - 1, min(_COMPARED, looks - look)).round().astype(int)
+        listed = sorted({*near, *far.tolist()})
+        result[look, : len(listed)] = listed
+    return result
 
 
 def _boxed_at(values: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -84,7 +84,9 @@ class Growth:
     looks_before: int
     """Clear looks certainly without the change: the last of them is the lower bound of the onset."""
     onset: int
-    """Position in `seen` of the first look certainly with the change, the upper bound; `len(seen)` if none is."""
+    """Position in `seen` of the first look with the change; `len(seen)` if none is."""
+    by: int
+    """Position of the first look that shows it for certain, the upper bound; not before `onset`."""
 
     @property
     def is_bounded(self) -> bool:
@@ -129,13 +131,30 @@ def follow(course: Course, params: OnsetParams) -> Growth:
     first = course.begun.certain
     if onset == len(seen):  # nothing began clearly by itself: the clearest steps must tell
         onset, first = _first_at_least(shares, _MAJORITY), by_then
-    before = _looks_before(course, seen, onset, first, limits, params) if onset < len(seen) else 0
+    is_bounded = onset < len(seen)
+    before = _looks_before(course, seen, onset, first, limits, params) if is_bounded else 0
+    by = _by(course, seen, onset, params) if is_bounded and first is by_then else onset
     # a look that cannot exclude the beginning cannot exclude that as much had begun as makes one
     least = limits.begun / max(float(course.is_changed.sum()), 1.0)
     hinted = [max(share, least) if look >= before else share for look, share in enumerate(hinted)]
     return Growth(
-        seen=tuple(seen), changed_share=tuple(shares), hinted_share=tuple(hinted), looks_before=before, onset=onset
+        seen=tuple(seen),
+        changed_share=tuple(shares),
+        hinted_share=tuple(hinted),
+        looks_before=before,
+        onset=onset,
+        by=by,
     )
+
+
+def _by(course: Course, seen: list[int], onset: int, params: OnsetParams) -> int:
+    """Return the look by which an object of which no part began clearly by itself has begun for certain.
+
+    A fifth of its pixels may have stepped for other reasons: the mean progress of all must not speak against it.
+    """
+    if course.progress is None:
+        return onset
+    return max(onset, _likely(course.progress[seen][:, course.is_changed], onset, params)[1])
 
 
 def looks_at(is_seen: NDArray[np.bool_], here: NDArray[np.bool_]) -> list[int]:
@@ -204,12 +223,12 @@ def _looks_before(  # noqa: PLR0913, PLR0917 - the object, what was decided abou
     by_hints = last if course.is_taken_down else last + 1
     if course.progress is not None and not course.is_taken_down:
         progress = course.progress[seen[: onset + 1]][:, initial]
-        by_hints = min(by_hints, _first_likely(progress, by_hints, params))
+        by_hints = min(by_hints, _likely(progress, by_hints, params)[0])
     return min(onset, max(1, by_hints))
 
 
-def _first_likely(progress: NDArray[np.float32], looks_before: int, params: OnsetParams) -> int:
-    """Return how many looks, the last of which shows the change, the likelihood lets lie before it for sure.
+def _likely(progress: NDArray[np.float32], looks_before: int, params: OnsetParams) -> tuple[int, int]:
+    """Return the first and the last look, the last of all shows the change, with which the likelihood lets it begin.
 
     Had the part that began first not begun yet, its mean progress on a look would be 0 but for noise; had it, it would
     be `least_progress` or more. The noise is what the first `looks_before` looks show, seasons included, beside a
@@ -235,7 +254,8 @@ def _first_likely(progress: NDArray[np.float32], looks_before: int, params: Onse
         for miss in (rise, np.minimum(rise - params.least_progress, 0))
     )
     misfit = np.array([without[:first].sum() + with_it[first:].sum() for first in range(len(mean))])
-    return int(np.flatnonzero(misfit - misfit.min() <= params.exclusion)[0])
+    likely = np.flatnonzero(misfit - misfit.min() <= params.exclusion)
+    return int(likely[0]), int(likely[-1])
 
 
 def _above_rest(sizes: list[float], days: Sequence[date], limits: _Limits, params: OnsetParams) -> list[float]:

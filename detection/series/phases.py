@@ -65,7 +65,7 @@ def find_phases(
         onset: How many touching pixels are more than noise.
 
     """
-    begun = (growth.looks_before - 1, growth.onset)
+    begun = (growth.looks_before - 1, growth.by)
     if course.is_taken_down:
         active: Interval | None = begun
     else:

@@ -130,3 +130,39 @@ def edges(brightness: NDArray[np.float32], light: NDArray[np.float32], out: NDAr
     _blurred(light, smooth)
     _steepness(smooth, out)
     _hide_near_gaps(brightness, out)
+
+
+@njit(cache=True, nogil=True)
+def fading(
+    image: NDArray[np.float32],
+    is_seen: NDArray[np.bool_],
+    window: NDArray[np.float64],
+    cap: float,
+    out: NDArray[np.float64],
+) -> None:
+    """Write to `out` `image` less its mean, times `window`: 0 where not seen, capped at `cap` standard deviations.
+
+    Args:
+        image: Shape (y, x), finite where seen.
+        is_seen: Shape (y, x).
+        window: What fades towards the edges, shape (y, x).
+        cap: In standard deviations of what is seen.
+        out: Shape (y, x).
+
+    """
+    height, width = image.shape
+    total, square, count = 0.0, 0.0, 0
+    for y in range(height):
+        for x in range(width):
+            value = np.float64(image[y, x]) if is_seen[y, x] else 0.0
+            total += value
+            count += is_seen[y, x]
+    mean = total / max(count, 1)
+    for y in range(height):
+        for x in range(width):
+            apart = image[y, x] - mean if is_seen[y, x] else 0.0
+            square += apart * apart
+    most = cap * sqrt(square / max(count, 1))
+    for y in range(height):
+        for x in range(width):
+            out[y, x] = min(image[y, x] - mean, most) * window[y, x] if is_seen[y, x] else 0.0

@@ -15,12 +15,14 @@ from outputs.dossier import words as said
 from outputs.dossier.contents import Dossier, built_curve
 from outputs.dossier.figures import built_figure, looks_figure, perimeter_figures, png
 from outputs.dossier.pages import BOTTOM, INK, LEFT, PAGE_IN, TOP, Head, Paragraph, heading, sheet, text_sheets
-from outputs.dossier.timelapse import enlarged, screens
+from outputs.dossier.timelapse import screens
+from outputs.pictures.frames import enlarged, steps_for
 from outputs.pictures.furniture import lon_lat_words
 from outputs.vocabulary import FACILITY_WORDS, words
 
 _FRAMES_A_PAGE = 20
 _ACROSS = 4
+_THUMB_PX = 480
 _GAP = 0.015
 
 Line = tuple[str, bool]
@@ -129,6 +131,7 @@ def _detection(one: said.DetectionWords) -> str:
 
 def _film_pages(dossier: Dossier) -> Iterator[Figure]:
     shown = list(zip(dossier.frames, screens(dossier.frames), strict=True))
+    shrink, _ = steps_for(max(dossier.grid.shape), _THUMB_PX)
     for start in range(0, len(shown), _FRAMES_A_PAGE):
         part = shown[start : start + _FRAMES_A_PAGE]
         figure = sheet(Head(title="Time-lapse", foot=dossier.made.credit))
@@ -139,7 +142,7 @@ def _film_pages(dossier: Dossier) -> Iterator[Figure]:
             axes = figure.add_axes(
                 (LEFT + column * width, TOP - 0.02 - (row + 1) * height, width * 0.95, height * 0.88)
             )
-            axes.imshow(enlarged(screen, 2), interpolation="nearest")
+            axes.imshow(enlarged(screen, shrink=shrink, zoom=2), interpolation="nearest")
             axes.set_axis_off()
             axes.set_title(str(frame.day), fontsize=7.5, color=INK, pad=2)
         yield figure

@@ -19,7 +19,7 @@ from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from outputs.dossier.contents import Built, Dossier, Frame, Look
-from outputs.dossier.timelapse import enlarged, screens, zoom_of
+from outputs.dossier.timelapse import enlarged_for, screens
 from outputs.pictures.furniture import length_words, scale_bar_m
 from outputs.vocabulary import ARC_COLOURS, ARC_WORDS, EVENT_COLOURS, is_simulated
 
@@ -34,6 +34,7 @@ DASHES: dict[str, Any] = {
 _DPI = 160
 _OUTSIDE_M = 26.0
 _AROUND_M = 130.0
+_CLEAR_SHARE = 0.9
 _EPOCH = date(1970, 1, 1).toordinal()
 """Day 0 of matplotlib."""
 
@@ -47,12 +48,19 @@ def png(figure: Figure) -> bytes:
 
 
 def perimeter_figures(dossier: Dossier, *, width_in: float = 3.9) -> tuple[Figure, ...]:
-    """Draw the first look as it is, and the last one with the arcs; nothing where there is no frame."""
-    shown = [dossier.frames[0], dossier.frames[-1]] if len(dossier.frames) > 1 else list(dossier.frames)
+    """Draw the first clear look as it is, and the last one with the arcs; nothing where there is no frame."""
+    shown = _first_and_last(dossier.frames)
     return tuple(
         _perimeter_figure(dossier, frame, screen, width_in=width_in, has_arcs=frame is shown[-1])
         for frame, screen in zip(shown, screens(shown), strict=True)
     )
+
+
+def _first_and_last(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the first and the last frame that were seen nearly whole; of all, where fewer than two were."""
+    clear = [frame for frame in frames if frame.clear_share >= _CLEAR_SHARE]
+    chosen = clear if len(clear) > 1 else list(frames)
+    return [chosen[0], chosen[-1]] if len(chosen) > 1 else chosen
 
 
 def _perimeter_figure(
@@ -62,7 +70,8 @@ def _perimeter_figure(
     room_in = 0.85 if is_simulated(dossier.made.credit) else 0.6
     figure = Figure(figsize=(width_in, width_in + room_in), layout="constrained")
     axes = figure.subplots()
-    _draw_frame(axes, dossier, frame, enlarged(screen, zoom_of(dossier)))
+    _draw_frame(axes, dossier, frame, enlarged_for(dossier, screen))
+    axes.set_anchor("N")  # both pictures stand at one height, with a legend below or without
     _draw_outline(axes, dossier.outline_m)
     _draw_arcs(axes, arcs)
     states = [state for state in ARC_WORDS if any(arc["state"] == state for arc in arcs)]
@@ -98,7 +107,7 @@ def _say_if_simulated(figure: Figure, credit: str) -> None:
         )
 
 
-def _draw_frame(axes: Axes, dossier: Dossier, frame: Frame, screen: NDArray[np.float32]) -> None:
+def _draw_frame(axes: Axes, dossier: Dossier, frame: Frame, screen: NDArray[np.uint8]) -> None:
     left, bottom, right, top = dossier.grid.bounds_m
     axes.imshow(screen, extent=(left, right, bottom, top), interpolation="nearest")
     left, bottom, right, top = _shown_m(dossier)

@@ -8,9 +8,9 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from aoi.read.imported import formula_safe
 from detection.schema import PERIMETER_COLUMNS
 from geo.atomic import atomic_file
-from outputs.scenes.table import harmless
 from outputs.tables import in_lon_lat
 
 PERIMETERS_TABLE = "perimeters.csv"
@@ -46,4 +46,4 @@ def _text(value: Any, kind: str) -> str:  # noqa: ANN401 - a table's cell may ho
         return f"{pd.Timestamp(value):%Y-%m-%d}"
     if kind == "float":
         return f"{value:.6g}"
-    return harmless(" ".join(str(value).split()))
+    return formula_safe(" ".join(str(value).split()))

@@ -93,6 +93,7 @@ def test_a_sample_of_a_large_area_is_the_same_whatever_the_blocks(
     for module in (blocks, changes):
         monkeypatch.setattr(module, "EXACT_VALUES", 1_000)
     monkeypatch.setattr(blocks, "_SAMPLE_PX", 30)
+    monkeypatch.setattr(changes, "_sampled_px", lambda *_: 0)
     expected = map_changes(stack, SMALL)
     monkeypatch.setattr(blocks, "LEAST_BLOCK_PX", 17)
     monkeypatch.setattr(changes, "_block_px", lambda *_: 9_000.0)
@@ -105,6 +106,7 @@ def test_a_sample_of_the_noise_moves_outlines_by_a_pixel_and_nothing_else(monkey
     for module in (blocks, changes):
         monkeypatch.setattr(module, "EXACT_VALUES", 1_000)
     monkeypatch.setattr(blocks, "_SAMPLE_PX", 30)
+    monkeypatch.setattr(changes, "_sampled_px", lambda *_: 0)
     sampled = map_changes(stack, SMALL)
     assert sampled.steps.noise.middle == pytest.approx(exact.steps.noise.middle, rel=0.1)
     assert sampled.steps.noise.sigma == pytest.approx(exact.steps.noise.sigma, rel=0.2)

@@ -13,6 +13,7 @@ from scipy import ndimage
 from geo.coregister import CoregisterParams, coregister, estimate_shift, moved, structure_images
 from geo.grid import Grid
 from geo.kernels.fourier import real_at
+from geo.kernels.structure import fading
 from geo.scene import Quantity, Scene, Stack
 from geo.sources.simulated import SimulatedSource, scenario
 
@@ -266,3 +267,17 @@ def test_fourier_sums_at_places_are_matrix_products(shape: tuple[int, int]) -> N
     found = np.empty((4, 6))
     real_at(np.ascontiguousarray(spectrum).view(np.float64), rows, columns, found)
     np.testing.assert_allclose(found, (rows @ spectrum @ columns).real, atol=1e-10)
+
+
+def test_what_fades_is_capped_and_has_no_mean() -> None:
+    rng = np.random.default_rng(4)
+    image = rng.gamma(1.0, 1.0, (30, 40)).astype(np.float32)
+    is_seen = rng.random(image.shape) > 0.2
+    image[~is_seen] = np.nan
+    window = np.outer(np.hanning(30), np.hanning(40))
+    edges = image[is_seen].astype(float) - image[is_seen].mean(dtype=float)
+    expected = np.zeros(image.shape)
+    expected[is_seen] = np.minimum(edges, 1.5 * edges.std())
+    found = np.empty(image.shape)
+    fading(image, is_seen, window, 1.5, found)
+    np.testing.assert_allclose(found, expected * window, atol=1e-6)

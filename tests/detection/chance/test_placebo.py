@@ -28,7 +28,7 @@ from detection.chance.placebo import (
 )
 from detection.changes import map_changes
 from detection.detect import find_changes
-from detection.objects.rows import Objects, detection_rows
+from detection.objects.rows import Whole
 from detection.params import DetectParams
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_an_alarm_in_earlier_years_counts_as_well(make_stack: "MakeStack") -> No
     roofs(values, (slice(40, 56), slice(40, 56)), 44)
     stack = make_stack(values)
     changes = map_changes(stack, PARAMS)
-    rows = detection_rows("a", changes, MIDDLE, PARAMS)
+    rows = Whole.of("a", changes, PARAMS).rows(MIDDLE)
     earlier = earlier_map(changes, [{"onset_after": stack.days[43]}], PARAMS)
     assert earlier is not None
     assert earlier.stack.days[-1] <= stack.days[43]
@@ -113,7 +113,7 @@ def test_too_few_looks_before_the_claim_give_no_placebo_in_time(make_stack: "Mak
 def test_what_claims_nothing_built_is_left_alone(make_stack: "MakeStack", make_row: Any) -> None:  # noqa: ANN401 - a fixture
     changes = map_changes(make_stack(ground(8)), PARAMS)
     row = make_row(event="surface_change", status="candidate")
-    assert weigh_against_placebos([row], Objects.of(changes, PARAMS), MIDDLE, PARAMS) == [row]
+    assert weigh_against_placebos([row], Whole.of("a", changes, PARAMS), MIDDLE, PARAMS) == [row]
 
 
 @given(st.floats(-6, 12), st.floats(-6, 12), st.lists(st.floats(-6, 12), max_size=6), st.floats(0, 50))

@@ -105,6 +105,17 @@ def test_a_loss_that_chance_may_make_is_no_indication_and_says_so(loss_p: float)
     assert "stands out less, which chance makes" in found.reason
 
 
+def test_what_is_no_indication_by_itself_stands_behind_what_is_and_says_so() -> None:
+    found = weigh_desecuritisation(perimeter(*[G] * 2, *[P] * 8, loss_p=0.0048), [ROOF], [])
+    assert found.answer is Answer.INDICATED
+    roof, wall = found.reason.split("; ")
+    assert roof.startswith("roofs of 3,000 m2")
+    assert "p = 0.0048" in wall
+    assert wall.endswith("which is no indication by itself")
+    both = weigh_desecuritisation(perimeter(*[G] * 2, *[P] * 8, loss_p=0.0001), [ROOF], [])
+    assert "by itself" not in both.reason
+
+
 def test_proxies_alone_are_no_indication_but_add_to_one_and_are_reported_apart() -> None:
     wall = perimeter(*[G] * 3, *[P] * 7, loss_p=0.0005)
     without, with_proxy = (weigh_desecuritisation(wall, [], proxies) for proxies in ([], [GREENED]))

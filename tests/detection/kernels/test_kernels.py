@@ -18,7 +18,7 @@ from skimage.morphology import disk
 from detection.kernels import planes, series
 from detection.kernels.order import middle_and_scatter, rank_values, sorting_network
 from detection.kernels.pair import middle_of_two
-from detection.kernels.regions import closed, hysteresis
+from detection.kernels.regions import closed, hysteresis, outstanding
 from detection.kernels.threads import parts, spread, thread_count
 
 NUMBERS = st.floats(-4, 4, width=32)
@@ -35,6 +35,17 @@ def test_regions_are_those_of_scikit_image(score: NDArray[np.float32]) -> None:
     hysteresis(score, 1.0, 3.0, found)
     expected = apply_hysteresis_threshold(np.nan_to_num(score, nan=-np.inf), 1.0, 3.0)
     np.testing.assert_array_equal(found, expected)
+
+
+@given(score=SCORES, share=st.sampled_from([0.1, 0.3, 0.7]), reach=st.integers(0, 4))
+def test_what_stands_out_reaches_its_share_of_the_highest_near_it(
+    score: NDArray[np.float32], share: float, reach: int
+) -> None:
+    found = np.empty(score.shape, dtype=bool)
+    outstanding(score, 1.0, share, reach, found)
+    seen = np.nan_to_num(score, nan=-np.inf)
+    highest = ndimage.maximum_filter(seen, 2 * reach + 1, mode="constant", cval=-np.inf)
+    np.testing.assert_array_equal(found, (seen >= 1) & (seen >= np.float32(share) * highest))
 
 
 def test_a_region_that_winds_back_on_itself_is_one() -> None:

@@ -59,7 +59,7 @@ def test_changed_pixels_equal_a_slow_definition(score_z: NDArray[np.float32], fi
             core |= labels == index
     assert not (found & ~core).any()
     fine = np.nan_to_num(fine_z, nan=-9)
-    is_clear = (fine >= 3) & (fine >= 0.31 * ndimage.maximum_filter(fine, 7))  # fainter beside it is its blur
+    is_clear = (fine >= 3) & (fine >= np.float32(0.3) * ndimage.maximum_filter(fine, 7))  # fainter is its blur
     assert found[core & is_clear].all()
 
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from shapely.geometry import box
 
-from detection.objects.sites import SiteParams, clusters, join_plots
+from detection.objects.sites import SiteParams, built_ground, clusters, join_plots
 from detection.schema import detections_frame
 from geo.grid import Grid
 
@@ -62,7 +62,7 @@ def plot(left_px: int, top_px: int = 100, *, onset: int = 6, size_px: int = 10, 
 
 
 def joined(*rows: dict[str, Any], built: NDArray[np.float32] = OPEN_LAND) -> list[dict[str, Any]]:
-    found = join_plots(rows, built, GRID, PARAMS)
+    found = join_plots(rows, built_ground(built), GRID, PARAMS)
     detections_frame(found, epsg=GRID.epsg)  # still what the contract asks for
     return found
 
@@ -145,8 +145,8 @@ def test_a_town_joins_nothing() -> None:
     first, second = plot(80), plot(140)
     town = halls(10, 260)
     assert len(joined(first, second, built=town)) == 2
-    assert not clusters(town, GRID, PARAMS).any()
-    assert clusters(halls(92, 140), GRID, PARAMS).max() == 1
+    assert not clusters(built_ground(town), GRID, PARAMS).any()
+    assert clusters(built_ground(halls(92, 140)), GRID, PARAMS).max() == 1
 
 
 def test_the_order_of_the_rows_and_the_other_rows_stay() -> None:

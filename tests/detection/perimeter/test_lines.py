@@ -100,3 +100,24 @@ def test_profiles_agree_with_an_independent_interpolation() -> None:
     rows, columns = (GRID.top_m - points[..., 1]) / 10 - 0.5, (points[..., 0] - GRID.left_m) / 10 - 0.5
     expected = map_coordinates(image, [rows, columns], order=1, mode="constant", cval=np.nan)
     assert profiles(image, Places.of(GRID, line, ACROSS)) == pytest.approx(expected, abs=1e-4, nan_ok=True)
+
+
+def test_contrasts_are_what_filters_make_of_the_profiles() -> None:
+    image = np.random.default_rng(5).normal(size=GRID.shape).astype(np.float32)
+    image[60:70, 20:40] = np.nan
+    across, shifts = offsets(45, 5), (-1, 0, 1)
+    for site in (rotate(SITE, 33), box(499_990, 4_799_400, 500_400, 4_799_800)):  # the second leaves the image
+        line = along(site.exterior, spacing_m=10, arc_m=125)
+        search = Search(wall=WallShape(), across_m=across, shifts=shifts)
+        (found,) = contrasts(image[None], GRID, line, [HIGH], search)
+        sun = np.array([-np.sin(np.radians(HIGH.azimuth_deg)), -np.cos(np.radians(HIGH.azimuth_deg))])
+        rows = np.rint((line.outwards @ sun + 1) * 20).astype(int)
+        weights = filters(WallShape(), HIGH, across[1:-1], pixel_m=10)[rows]
+        taken = profiles(image, Places.of(GRID, line, across))
+        for index, shift in enumerate(shifts):
+            places = (taken[:, 1 + shift : 1 + shift + weights.shape[1]] * weights).sum(axis=1)
+            for arc in range(line.arcs):
+                here = places[line.arc == arc]
+                seen = here[np.isfinite(here)]
+                expected = seen.mean() if seen.size >= 0.6 * here.size else np.nan
+                assert found[index, arc] == pytest.approx(expected, rel=1e-3, abs=1e-4, nan_ok=True)

@@ -8,10 +8,12 @@ import pytest
 import xarray as xr
 from scipy.ndimage import gaussian_filter, shift
 from shapely.affinity import rotate, translate
-from shapely.geometry import Polygon, box
+from shapely.geometry import Point, Polygon, box
 from shapely.ops import unary_union
 
+from detection.desecuritisation.verdict import UNSEEN, Answer, weigh_desecuritisation
 from detection.perimeter import ArcState, Perimeter, PerimeterParams, watch_perimeter
+from detection.perimeter.result import LOSSES
 from geo.grid import Grid
 from geo.scene import Quantity, Stack
 from geo.sources.simulated.coverage import coverage_on
@@ -19,46 +21,47 @@ from geo.sun import sun_on
 
 GRID = Grid(epsg=32645, left_m=500_000, top_m=4_800_000, pixel_m=10, width_px=130, height_px=130)
 SITE = rotate(box(500_500, 4_799_250, 500_800, 4_799_550), 20)
+TOWER = Point(SITE.exterior.coords[0]).buffer(2.5)
 SUMMERS = [date(year, 5, 1) + timedelta(days=12 * index) for year in (2019, 2020) for index in range(6)]
 PARAMS = PerimeterParams(copies=400)
 BANDS = ("B02", "B03", "B04")
 
 
-def images(seed: int, walls: list[Polygon | None], days: list[date]) -> Stack:
+def images(seed: int, walls: list[Polygon | None], days: list[date], *, grid: Grid = GRID) -> Stack:
     """Draw ground with texture, haze, noise and shifts of 0.15 pixels, and on each date the wall as it stands then."""
     rng = np.random.default_rng(seed)
     ground = (
         0.25
-        + 0.03 * gaussian_filter(rng.normal(size=GRID.shape), 1)
-        + 0.2 * gaussian_filter(rng.normal(size=GRID.shape), 6)
+        + 0.03 * gaussian_filter(rng.normal(size=grid.shape), 1)
+        + 0.2 * gaussian_filter(rng.normal(size=grid.shape), 6)
     )
     looks = []
     for wall, day in zip(walls, days, strict=True):
-        image = gaussian_filter(ground - 0.15 * shaded(wall, day), 0.42)
+        image = gaussian_filter(ground - 0.15 * shaded(wall, day, grid), 0.42)
         image = shift(image, rng.normal(0, 0.15, 2), order=1, mode="nearest")
-        image += rng.normal(0, 0.004, GRID.shape) + 0.08 * gaussian_filter(rng.normal(size=GRID.shape), 2)
+        image += rng.normal(0, 0.004, grid.shape) + 0.08 * gaussian_filter(rng.normal(size=grid.shape), 2)
         looks.append(np.stack([image * gain for gain in (0.8, 1.0, 1.1)]).astype(np.float32))
     values = np.stack(looks)
     dataset = xr.Dataset(
         {name: (("time", "y", "x"), values[:, index]) for index, name in enumerate(BANDS)},
         coords={
             "time": np.array(days, dtype="datetime64[ns]"),
-            "y": GRID.y_m,
-            "x": GRID.x_m,
+            "y": grid.y_m,
+            "x": grid.x_m,
             "scene_id": ("time", [str(day) for day in days]),
             "platform": ("time", ["s"] * len(days)),
         },
     )
-    return Stack(dataset=dataset, grid=GRID, quantity=Quantity.REFLECTANCE)
+    return Stack(dataset=dataset, grid=grid, quantity=Quantity.REFLECTANCE)
 
 
-def shaded(wall: Polygon | None, day: date) -> np.ndarray:
+def shaded(wall: Polygon | None, day: date, grid: Grid) -> np.ndarray:
     """Return the share of each pixel under a wall 3.5 m high and its shadow."""
     if wall is None or wall.is_empty:
-        return np.zeros(GRID.shape)
+        return np.zeros(grid.shape)
     east, north = sun_on(day, lat_deg=43.3).shadow_m(3.5)
     swept = unary_union([translate(wall, east * share, north * share) for share in np.linspace(0, 1, 20)])
-    return np.asarray(np.sum([coverage_on(part, GRID) for part in getattr(swept, "geoms", [swept])], axis=0))
+    return np.asarray(np.sum([coverage_on(part, grid) for part in getattr(swept, "geoms", [swept])], axis=0))
 
 
 def strip(width_m: float) -> Polygon:
@@ -74,6 +77,8 @@ def watched(kind: str, seed: int = 1) -> Perimeter:
         "third": (strip(4), strip(4).difference(west)),
         "stays": (strip(4), strip(4)),
         "fence": (strip(0.1), None),
+        "tower of a fence": (unary_union([strip(0.1), TOWER]), strip(0.1)),
+        "tower of a wall": (unary_union([strip(4), TOWER]), strip(4)),
         "built": (None, strip(4)),
         "nothing": (None, None),
     }[kind]
@@ -126,6 +131,16 @@ def test_a_fence_that_goes_is_never_told_and_never_called_no_change(kind: str) -
     assert all(arc.smallest_m > 5 * fence_m for arc in found.arcs)
 
 
+@pytest.mark.parametrize("kind", ["tower of a fence", "tower of a wall"])
+def test_a_single_tower_that_goes_is_no_loss_and_the_answer_is_cannot_tell(kind: str) -> None:
+    found = watched(kind)
+    assert found.share(*LOSSES) == 0
+    assert found.loss_p > 0.01
+    told = weigh_desecuritisation(found, (), ())
+    assert told.answer is Answer.CANNOT_TELL
+    assert UNSEEN in told.text
+
+
 def test_there_is_no_state_that_says_that_nothing_changed() -> None:
     assert {state.value for state in ArcState} == {"present", "weakened", "gone", "cannot_tell"}
 
@@ -156,6 +171,32 @@ def test_seasons_that_one_side_has_not_are_not_compared() -> None:
     found = watch_perimeter(images(1, [strip(4)] * 6 + [None] * 6, days), SITE.exterior, PARAMS)
     assert {arc.state for arc in found.arcs} == {ArcState.CANNOT_TELL}
     assert all("season" in arc.reason for arc in found.arcs if arc.present_after_p < 0.01)
+
+
+@pytest.mark.parametrize("pixel_m", [1.0, 3.0])
+def test_finer_imagery_shows_a_thin_wall_that_goes_by_the_same_code(pixel_m: float) -> None:
+    size = round(420 / pixel_m)
+    fine = Grid(epsg=32645, left_m=500_000, top_m=4_800_000, pixel_m=pixel_m, width_px=size, height_px=size)
+    site = rotate(box(500_150, 4_799_720, 500_270, 4_799_850), 20)
+    thin = site.exterior.buffer(0.5, join_style="mitre")
+    params = PerimeterParams(copies=150, arc_m=60, reach_m=20, outline_error_m=2, beside_m=10)
+    found = {}
+    for kind, after in (("goes", None), ("stays", thin)):
+        stack = images(5, [thin] * 4 + [after] * 4, SUMMERS[2:10], grid=fine)
+        found[kind] = watch_perimeter(stack, site.exterior, params)
+    assert found["goes"].share(ArcState.GONE, ArcState.WEAKENED) >= 0.8
+    assert found["goes"].loss_p <= 0.01  # the least that so few copies can tell
+    assert found["stays"].share(*LOSSES) == 0
+    assert found["stays"].share(ArcState.PRESENT) >= 0.8
+
+
+@pytest.mark.parametrize("bands", [("B04",), ("B02", "B04")])
+def test_whatever_bands_there_are_serve(bands: tuple[str, ...]) -> None:
+    stack = images(1, [strip(4)] * 6 + [None] * 6, SUMMERS)
+    part = Stack(dataset=stack.dataset[list(bands)], grid=GRID, quantity=stack.quantity)
+    found = watch_perimeter(part, SITE.exterior, PARAMS)
+    assert found.loss_p < 0.001
+    assert found.share(*LOSSES) >= 0.8
 
 
 def test_without_room_for_copies_nothing_is_told() -> None:

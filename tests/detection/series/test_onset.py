@@ -229,3 +229,16 @@ def test_growth_never_falls_and_the_interval_never_runs_backwards(
     members = np.minimum(certain, 9)[certain >= 0]
     expected = [sum(int(step) <= index for step in members) / members.size for index in growth.seen]
     assert growth.changed_share == pytest.approx(expected)
+
+
+def test_steps_that_the_object_as_a_whole_does_not_show_are_no_upper_bound() -> None:
+    never, dates = 12, 12
+    step = np.full((6, 6), 8)
+    step[::2, ::2] = 3  # a quarter, for other reasons
+    unclear = course(np.full((6, 6), never), dates, step=step)
+    seen = follow(unclear, PARAMS)
+    assert (seen.onset, seen.by) == (3, 3)
+    mean = np.array([0.01, -0.02, 0.0, 0.03, 0.0, -0.01, 0.02, 0.0, 0.9, 1.0, 1.0, 0.95], dtype=np.float32)
+    growth = follow(replace(unclear, progress=np.broadcast_to(mean[:, None, None], (dates, 6, 6))), PARAMS)
+    assert (growth.onset, growth.by) == (3, 8)
+    assert growth.looks_before <= 3

@@ -14,6 +14,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from PIL import Image
 from shapely.geometry import LineString, Point, box
 
@@ -22,6 +23,7 @@ from geo.errors import GridMismatchError
 from geo.grid import Grid
 from outputs.dossier.contents import Dossier, Frame, Known, Look, Made, built_curve
 from outputs.dossier.document import write_document
+from outputs.dossier.figures import perimeter_figures
 from outputs.dossier.page import page_of, write_page
 from outputs.dossier.table import PERIMETERS_TABLE, write_perimeters
 from outputs.dossier.timelapse import animation, film
@@ -170,6 +172,15 @@ def test_the_moving_picture_holds_each_frame_and_a_single_frame_does_not_move(do
     moving = Image.open(BytesIO(content))
     assert getattr(moving, "n_frames", 1) >= len(DAYS)
     assert animation(replace(dossier, frames=dossier.frames[:1])) is None
+
+
+def test_the_perimeter_is_drawn_on_the_first_and_the_last_look_that_were_seen(dossier: Dossier) -> None:
+    dossier.frames[0].rgb[:25] = np.nan
+    dossier.frames[-1].rgb[:, :30] = np.nan
+    words = [{text.get_text() for text in figure.findobj(Text)} for figure in perimeter_figures(dossier)]
+    assert [{str(day) for day in DAYS} & found for found in words] == [{str(DAYS[1])}, {str(DAYS[3])}]
+    cloudy = replace(dossier, frames=dossier.frames[:1])
+    assert len(perimeter_figures(cloudy)) == 1
 
 
 def test_a_facility_without_pictures_perimeter_or_detections_still_has_a_page(dossier: Dossier, tmp_path: Path) -> None:
