@@ -32,6 +32,8 @@ class Area:
     events: tuple[str, ...] = EVENTS
     since: date | None = None
     """Look at nothing older; None: everything there is."""
+    cadence: str = ""
+    """When it is watched by a schedule, in the words of the watch list; empty: as the workspace says."""
 
     def __post_init__(self) -> None:
         check_id(self.area_id, what="area")

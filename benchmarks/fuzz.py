@@ -75,6 +75,8 @@ ODD_VALUES: tuple[Any, ...] = (
     [None],
     *ODD_TEXTS,
 )
+_TEXTS = frozenset({".toml", ".xml", ".kml", ".osm", ".html", ".txt", ".jsonl"})
+_BINARY = frozenset({".shp", ".shx", ".dbf"})
 ODD_BYTES = (b'"', b"\x00", b",", b"\n", b"<", b"{", b"\xff", b"[" * 400, b"&x;", b"\xef\xbb\xbf", b"9" * 400, b"=")
 
 
@@ -163,11 +165,13 @@ def damages(importer: Importer) -> st.SearchStrategy[Damaged]:
         ways.append(_of_json(importer.content))
     if importer.header_rows is not None:
         ways.append(_of_table(importer.content, importer.header_rows))
-    if suffix in {".xlsx", ".kmz"}:
+    if suffix in {".xlsx", ".kmz", ".zip"}:
         ways.append(_of_archive(importer.content))
     if suffix == ".gpkg":
         ways.append(_of_geopackage(importer.content))
-    if suffix in {".toml", ".xml", ".kml", ".gpx", ".osm", ".html", ".txt"} or importer.file_name.endswith(".ftm.json"):
+    if suffix in {".toml", ".xml", ".kml", ".gpx", ".osm", ".html", ".txt", ".jsonl"} or importer.file_name.endswith(
+        ".ftm.json"
+    ):
         ways.append(_of_tokens(importer.content))
     return st.one_of(ways)
 
@@ -256,7 +260,10 @@ def _of_archive(draw: st.DrawFn, content: bytes) -> Damaged:
     source = zipfile.ZipFile(io.BytesIO(content))
     names = source.namelist()
     chosen = draw(st.sampled_from(names) | st.sampled_from([one for one in names if "sheet1" in one] or names))
-    inside = draw(_of_tokens(source.read(chosen)) | _of_bytes(source.read(chosen)))
+    ways = [_of_bytes(source.read(chosen))]
+    if Path(chosen).suffix not in _BINARY:
+        ways.append(_of_tokens(source.read(chosen)))
+    inside = draw(st.one_of(ways))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
         for name in names:

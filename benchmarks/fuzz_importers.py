@@ -32,8 +32,10 @@ from flows.settings.template import default_toml
 from geo.sources.folder.safe import read_products
 from geo.sources.folder.sidecar import read_dates, read_sidecar
 from geo.sources.stac import StacOptions, StacSource
+from outputs.evidence.log import Event, append, begin, entries_of
 from outputs.evidence.manifest import MANIFEST_NAME
 from outputs.evidence.verify import verify_folder
+from outputs.redaction.protected import read_protected
 from outputs.review.sheet import SheetSource, read_sheet, write_sheet
 
 
@@ -89,6 +91,8 @@ def _places() -> Sequence[Importer]:
         Importer(name="areas GeoPackage", file_name="a.gpkg", content=_gpkg(), read=_of(import_areas, exact=True)),
         Importer(name="facilities KML", file_name="f.kml", content=KML, read=_of(import_facilities, exact=True)),
         Importer(name="facilities KMZ", file_name="f.kmz", content=_kmz(), read=_of(import_facilities, exact=True)),
+        Importer(name="Shapefile ZIP", file_name="a.zip", content=_shapefile(), read=_of(import_areas, exact=True)),
+        Importer(name="protected places", file_name="p.geojson", content=_PROTECTED, read=_protected),
         Importer(name="facilities OSM", file_name="f.osm", content=_OSM, read=_of(import_facilities)),
         Importer(name="SMART", file_name="site.geojson", content=_SMART, read=_smart),
     )
@@ -98,6 +102,7 @@ def _records() -> Sequence[Importer]:
     return (
         Importer(name="review sheet", file_name="round.gpkg", content=_sheet(), read=_review),
         Importer(name="manifest", file_name=MANIFEST_NAME, content=_manifest(), read=_verified),
+        Importer(name="evidence log", file_name="log.jsonl", content=_log(), read=_entries),
     )
 
 
@@ -139,6 +144,17 @@ def _verified(path: Path) -> Taken:
     if found.is_intact and path.read_bytes() != _manifest():
         raise AssertionError("a manifest that was changed is taken for sound")
     return Taken()
+
+
+def _protected(path: Path) -> Taken:
+    return Taken(kept=len(read_protected(path)))
+
+
+def _entries(path: Path) -> Taken:
+    sound = _log().split(b"\n")
+    if any(line not in sound for line in path.read_bytes().split(b"\n")[:-1]) and entries_of(path):
+        raise AssertionError("a line of the log that was changed is taken for sound")
+    return Taken(kept=len(entries_of(path)))
 
 
 def _scenes(path: Path) -> Taken:
@@ -234,6 +250,8 @@ _FTM = "\n".join(
         {"id": "o1", "schema": "Ownership", "properties": {"owner": ["c2"], "asset": ["c1"], "percentage": ["51"]}},
     )
 ).encode()
+_KEPT_BACK = [_feature({"protection": "protected"}, 88.0), _feature({"protection": "sensitive", "buffer_m": 500}, 89.0)]
+_PROTECTED = json.dumps({"type": "FeatureCollection", "features": _KEPT_BACK}).encode()
 _OSM = (
     b'<?xml version="1.0"?><osm version="0.6"><node id="1" lat="39.0" lon="76.0"/><node id="2" lat="39.0" lon="76.01"/>'
     b'<node id="3" lat="39.01" lon="76.01"/><way id="9"><nd ref="1"/><nd ref="2"/><nd ref="3"/><nd ref="1"/>'
@@ -319,6 +337,19 @@ def _kmz() -> bytes:
 
 
 @cache
+def _shapefile() -> bytes:
+    buffer = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "a.geojson")
+        source.write_bytes(AREAS)
+        pyogrio.write_dataframe(pyogrio.read_dataframe(source)[["id", "name", "geometry"]], Path(folder, "a.shp"))
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(Path(folder).glob("a.[!g]*")):
+                archive.write(path, path.name)
+    return buffer.getvalue()
+
+
+@cache
 def _gpkg() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder, "a.geojson"), Path(folder, "a.gpkg")
@@ -336,6 +367,16 @@ def _sheet() -> bytes:
         source = SheetSource(run_folder=run, package=run / "sitewatch.gpkg", credit="x", made_at=START)
         write_sheet(Path(folder, "round.gpkg"), source)
         return Path(folder, "round.gpkg").read_bytes()
+
+
+@cache
+def _log() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "log.jsonl")
+        begin(path)
+        append(path, Event.PULL, {"files": 2, "bytes": 10, "kept_until": "2026-01-01", "sha256": "0" * 64})
+        append(path, Event.RUN, {"name": "r", "manifest_sha256": "1" * 64})
+        return path.read_bytes()
 
 
 @cache

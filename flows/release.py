@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from detection.schema import Verdict
 from flows.area.pipeline import Job
 from flows.area.product import Product
 from flows.area.reviews import digest_lines, read_reviews
@@ -20,11 +21,12 @@ from flows.evidence import (
     retractions,
     signing_key,
 )
+from flows.hidden import known_of
 from flows.runs.publish import credit_of, current_products, keys_of, merged, newest_run, published_keys, scenes_of
 from flows.settings.version import code_version, digest, sitewatch_version
 from flows.settings.workspace import Workspace
 from flows.show import Show, plural
-from geo.atomic import atomic_folder
+from geo.atomic import atomic_file, atomic_folder
 from geo.errors import ConfigError
 from outputs.evidence.crate import LEGAL_NOTICE
 from outputs.evidence.keys import SigningKey
@@ -34,18 +36,21 @@ from outputs.evidence.retractions import claim_mark, note_release, write_retract
 from outputs.evidence.seal import derived_from, seal_folder
 from outputs.layers.geojson import feature_collection
 from outputs.rasters.maps import AFTER, BEFORE, RASTERS_NAME
-from outputs.redaction.forbidden import More
+from outputs.redaction.forbidden import Known
 from outputs.redaction.memory import Memory
 from outputs.redaction.policy import Policy, policy_of
 from outputs.redaction.protected import read_protected
-from outputs.redaction.redact import Redacted, redact, redact_coverage
-from outputs.redaction.secret import user_secret
-from outputs.release.build import Found, check_leaks, fill, media_of, positions_words, with_places
+from outputs.redaction.redact import Redacted, redact, redact_coverage, withheld_json
+from outputs.redaction.secret import alias, user_secret
+from outputs.release.build import Found, check_leaks, fill, media_of, positions_words, with_places, write_withheld
 from outputs.release.contents import AreaPicture, Chosen, Release, chosen
 from outputs.vocabulary import is_simulated
 
 PLACES_NAME = "published-places.json"
 """Beside the log: which place was published for which site. It holds exact positions and goes into no release."""
+WITHHELD_FOLDER = "withheld"
+"""Beside the log: what was withheld of each release, with what the release itself must not say of it."""
+_OWNER_ONLY = 0o600
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -76,8 +81,8 @@ class _Base:
     policy: Policy
     redacted: Redacted
     secret: bytes
-    hidden: More
-    """What must not appear besides them."""
+    known: Known
+    """What must not appear more exactly than the policy says."""
 
 
 def publish_release(root: Path, out: Path, wanted: Wanted, show: Show) -> None:
@@ -136,13 +141,16 @@ def _base(job: Job, wanted: Wanted) -> _Base:
     """Return what is to be released, as its audience may know it."""
     run_dir, products = _current(job)
     detections, _ = merged(products, job.workspace.config.monitor)
-    found = chosen(detections, include_unreviewed=wanted.include_unreviewed)
+    policies, places = _files(job.workspace, wanted)
+    policy = policy_of(wanted.audience, _tables(policies), where=str(policies or "policies"))
+    secret = b"" if policy.is_exact and not policy.replaces_ids else user_secret(own_keys_folder())
+    names = {str(one): alias(secret, "detection", str(one)) for one in detections["detection_id"]}
+    withdrawn = _withdrawn(job.workspace, names)
+    found = chosen(detections, include_unreviewed=wanted.include_unreviewed, withdrawn=withdrawn)
     if found.table.empty:
         hint = "" if wanted.include_unreviewed else "; `sitewatch review` confirms, --include-unreviewed marks all"
         raise ConfigError(f"nothing to release: {' '.join(found.sentences()) or 'nothing was found.'}{hint}")
-    policy = policy_of(wanted.audience, _tables(wanted.policies), where=str(wanted.policies or "policies"))
-    secret = b"" if policy.is_exact and not policy.replaces_ids else user_secret(own_keys_folder())
-    protected = read_protected(wanted.protected) if wanted.protected else ()
+    protected = read_protected(places) if places else ()
     redacted = redact(
         found.table,
         policy,
@@ -160,14 +168,39 @@ def _base(job: Job, wanted: Wanted) -> _Base:
         policy=policy,
         redacted=redacted,
         secret=secret,
-        hidden=More(protected=protected, names=_people_and_places(job)),
+        known=known_of(job, products, policy, protected),
     )
 
 
-def _people_and_places(job: Job) -> tuple[str, ...]:
-    """Return the names of watched areas and of reviewers, which are nobody's business outside."""
-    reviewers = {one.reviewer for reviews in job.reviews.values() for one in reviews}
-    return (*(area.name for area in job.areas.values()), *sorted(reviewers))
+def _withdrawn(workspace: Workspace, published: Mapping[str, str]) -> frozenset[str]:
+    """Return which detections were withdrawn, under their own or their published name, and not confirmed since."""
+    log = log_path(workspace)
+    entries = entries_of(log) if log.exists() else []
+    taken_back = {
+        str(one.facts["claim"]): one.at for one in entries if one.kind == Event.WITHDRAWAL and "claim" in one.facts
+    }
+    if not taken_back:
+        return frozenset()
+    confirmed = [
+        (one.detection_id, one.at)
+        for reviews in read_reviews(workspace).values()
+        for one in reviews
+        if one.verdict is Verdict.CONFIRMED
+    ]
+    return frozenset(
+        own
+        for own, name in published.items()
+        for at in (taken_back.get(own) or taken_back.get(name),)
+        if at and not any(who == own and when > datetime.fromisoformat(str(at)) for who, when in confirmed)
+    )
+
+
+def _files(workspace: Workspace, wanted: Wanted) -> tuple[Path | None, Path | None]:
+    """Return the files of policies and of protected places: those asked for, else those that the settings name."""
+    settings = workspace.config.publish
+    said = ((wanted.policies, settings.policies), (wanted.protected, settings.protected))
+    policies, protected = (asked or (workspace.root / name if name else None) for asked, name in said)
+    return policies, protected
 
 
 def _current(job: Job) -> tuple[Path, dict[str, Product]]:
@@ -263,9 +296,9 @@ def _raster(run_dir: Path, area_id: str, name: str) -> Path | None:
 
 
 def _seal(folder: Path, base: _Base, release: Release, key: SigningKey | None) -> None:
-    """Check that nothing leaks, seal the folder, and take the release down in the log."""
+    """Seal the folder, check that nothing in it leaks, the seal included, and take the release down in the log."""
     job, workspace = base.job, base.job.workspace
-    check_leaks(folder, base.chosen.table, base.redacted, job.facilities, base.hidden)
+    write_withheld(folder, base.redacted, credit=release.credit)
     scenes = scenes_of(base.products, workspace.config.monitor)
     inputs = products_of(workspace, [job.source, *([job.radar.source] if job.radar else [])], scenes)
     people = people_of(read_reviews(workspace))
@@ -295,12 +328,19 @@ def _seal(folder: Path, base: _Base, release: Release, key: SigningKey | None) -
         log=log,
         license_url=release.license_url or LEGAL_NOTICE,
     )
-    check_leaks(
-        folder, base.chosen.table, base.redacted, job.facilities, base.hidden
-    )  # the manifest and the log's copy too
+    not_searched = check_leaks(folder, base.known, base.redacted)
     if not base.policy.is_exact:
         base.redacted.memory.save(_places_path(workspace))
+    _keep_withheld(log.with_name(WITHHELD_FOLDER) / f"{release.name}.json", base.redacted, not_searched)
     note_release(log, release.name, manifest_sha256=seal.manifest_sha256, claims=claims, audience=release.audience)
+
+
+def _keep_withheld(path: Path, redacted: Redacted, not_searched: Mapping[str, str]) -> None:
+    """Keep the complete record of what was withheld, readable by its owner alone: it says more than the release may."""
+    with atomic_file(path) as part:
+        part.touch(mode=_OWNER_ONLY)
+        text = withheld_json(redacted, is_complete=True, more={"names_not_searched_for": dict(not_searched)})
+        part.write_text(text, encoding="utf-8")
 
 
 def _published(people: Sequence[Any], base: _Base) -> tuple[Any, ...]:

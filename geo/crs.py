@@ -1,5 +1,6 @@
 """Changes of coordinate reference system, always in the order (x, y) = (longitude, latitude)."""
 
+import re
 from functools import lru_cache
 from typing import TypeVar
 
@@ -9,6 +10,12 @@ from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
 LON_LAT_EPSG = 4326
+
+_CRS_TEXT = re.compile(
+    r"\s*(?:\d{4,6}$|(?:EPSG|ESRI|OGC|IAU\w*):\w+$|urn:ogc:def:crs:[\w:.,-]+$|\+(?:proj|init)=[^/\\]*$|\{"
+    r"|(?:PROJ|GEOG|GEODE?T?|GEOC|BOUND|COMPD|COMPOUND|VERT|LOCAL|ENG)\w*\s*[\[(])",
+    re.IGNORECASE,
+)
 
 Shape = TypeVar("Shape", bound=BaseGeometry)
 
@@ -25,6 +32,20 @@ def reproject(shape: Shape, *, from_epsg: int, to_epsg: int) -> Shape:
     project = _transformer(from_epsg, to_epsg).transform
     moved: Shape = shapely.transform(shape, lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1])))
     return moved
+
+
+def named_crs(text: str) -> str:
+    """Return `text` if it is a name or definition of a coordinate reference system, not the address of one.
+
+    GDAL reads a file, or asks a server, where a definition looks like a path or a URL: others must not bring it to.
+
+    Raises:
+        ValueError: It is none.
+
+    """
+    if not _CRS_TEXT.match(text):
+        raise ValueError(f"{text[:80]!r} is no coordinate reference system such as EPSG:32631")
+    return text
 
 
 def is_placed(shape: BaseGeometry) -> bool:

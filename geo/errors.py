@@ -8,7 +8,9 @@
     │   └── QuotaExceededError      no more requests are allowed for now: stop
     ├── GridMismatchError           two things that must lie on one grid do not
     ├── OutputError                 a result cannot be written: names the path
-    └── StateError                  what an earlier run kept is damaged or another's: names the path
+    │   └── BusyError               another process is at work there: later it can be written
+    ├── StateError                  what an earlier run kept is damaged or another's: names the path
+    └── WorkerLostError             processes that worked on an area ended, one after the other
 
 Every message says what was expected, what came, and which area, row or file it was. What is not an
 error has no class here: clouds and missing imagery are outcomes (`detection.schema.Outcome`).
@@ -47,5 +49,13 @@ class OutputError(SitewatchError):
     """A result could not be written; the message names the path."""
 
 
+class BusyError(OutputError):
+    """Another process is at work in the same place; once it is done, the same can be written."""
+
+
 class StateError(SitewatchError):
     """What an earlier run kept is damaged, or belongs to something else; the message names the path."""
+
+
+class WorkerLostError(SitewatchError):
+    """The processes that worked on something ended one after the other, as for want of memory."""

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,21 @@ logger = logging.getLogger(__name__)
 _JSON_SUFFIXES = frozenset({".geojson", ".json"})
 _KML_SUFFIXES = frozenset({".kml", ".kmz"})
 _XML_SUFFIXES = frozenset({".kml", ".gml", ".gpx"})
-_VIRTUAL = (b"<OGRVRTDataSource", b"<VRTDataset", b"gdal_streamed_alg", b"<OGRWFSDataSource")
+_ZIP_START = b"PK\x03\x04"
+_VIRTUAL = (b"<OGRVRT", b"<OGRWFS", b"<OGRCSW", b"<OGROAPIF", b"<VRTDataset", b"gdal_streamed_alg", b"<GDAL_WMS")
 _START_BYTES = 4_096
 _SHAPEFILE_NAME_LENGTH = 10
 """A Shapefile cuts the names of its columns."""
-_UNREADABLE = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, UnicodeDecodeError)
+_UNREADABLE = (
+    DataSourceError,
+    DataLayerError,
+    FeatureError,
+    FieldError,
+    GeometryError,
+    UnicodeDecodeError,
+    UnboundLocalError,
+)
+"""The last is how pyogrio fails over a damaged .prj."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,20 +144,31 @@ def _check_safe(path: Path) -> None:
     suffix = path.suffix.lower()
     with path.open("rb") as file:
         start = file.read(_START_BYTES)
-    if any(sign in start for sign in _VIRTUAL):
-        raise AoiError(f"{path}: is a virtual layer that names other files, which is not read; export the layer itself")
-    if suffix == ".kmz":
+    _check_start(start, what=str(path))
+    if start.startswith(_ZIP_START) or suffix == ".kmz":
         for member in check_archive(path):
-            if member.lower().endswith(".kml"):
-                _check_member(path, member)
+            _check_member(path, member)
     elif suffix in _XML_SUFFIXES:
         check_xml(path)
 
 
+def _check_start(start: bytes, *, what: str) -> None:
+    if any(sign in start for sign in _VIRTUAL):
+        raise AoiError(f"{what}: is a virtual layer that names other files, which is not read; export the layer itself")
+
+
 def _check_member(path: Path, member: str) -> None:
+    what = f"{path}: {member}"
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            check_xml_stream(file, what=f"{path}: {member}")
+        with zipfile.ZipFile(path) as archive:
+            with archive.open(member) as file:
+                start = file.read(_START_BYTES)
+            _check_start(start, what=what)
+            if start.startswith(_ZIP_START):
+                raise AoiError(f"{what}: is an archive in an archive, which is not read; unpack it first")
+            if PurePosixPath(member.lower()).suffix in _XML_SUFFIXES:
+                with archive.open(member) as file:
+                    check_xml_stream(file, what=what)
     except BROKEN_ARCHIVE as error:
         raise AoiError(f"{path}: is a damaged archive ({error})") from error
 

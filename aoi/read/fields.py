@@ -63,6 +63,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
         "purpose",
         "events",
         "since",
+        "cadence",
     ),
     "links": ("owner", "owned", "share", "since", "until", "source", "kind"),
 }

@@ -212,6 +212,7 @@ def _area(record: Record, params: PlaceParams, notes: list[str]) -> Area:
         purpose=_purpose(record.text("purpose")),
         events=_events(record.text("events")),
         since=_since(record.text("since")),
+        cadence=" ".join(record.text("cadence").split()),
     )
 
 

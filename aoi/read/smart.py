@@ -22,6 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
 from geo.errors import AoiError
 
+_MOST_LON, _MOST_LAT = 180.0, 90.0
 SMALLEST_SITE_M2 = 8_000.0
 """Smaller sites are not what the programme asks for: they count neither way."""
 
@@ -157,6 +158,8 @@ def _outline(feature: Mapping[str, Any], path: Path, number: int) -> BaseGeometr
 def _checked(outline: BaseGeometry, where: str) -> BaseGeometry:
     if not np.isfinite(shapely.get_coordinates(outline)).all():
         raise AoiError(f"{where}: its outline has a coordinate that is no number")
+    if not (np.abs(shapely.get_coordinates(outline)) <= (_MOST_LON, _MOST_LAT)).all():
+        raise AoiError(f"{where}: its outline is no place in longitude and latitude")
     if outline.is_empty or outline.geom_type not in ("Polygon", "MultiPolygon"):
         raise AoiError(f"{where}: expected a polygon; got {outline.geom_type}")
     return outline if outline.is_valid else shapely.make_valid(outline)

@@ -4,10 +4,10 @@ Tables are CSV, XLSX and saved web pages with columns of coordinates: see `aoi.r
 files of geographers.
 
 Columns of areas, in any order and case: ``id`` (or ``area_id``; made from the name where missing), ``name``,
-``purpose``, ``events`` (a list, or text with commas), ``since``. Columns of facilities: ``id`` (likewise), ``name`` or
-``names`` (several with ``|`` or ``;`` between), ``kind``, ``status``, ``source``, ``position_error_m``. Other columns
-are ignored, empty cells mean what the fields of `Area` and `Facility` mean by default. A column name cut to ten
-letters by a Shapefile is understood.
+``purpose``, ``events`` (a list, or text with commas), ``since``, ``cadence`` (when a schedule watches it: `daily`,
+`every 6 hours`). Columns of facilities: ``id`` (likewise), ``name`` or ``names`` (several with ``|`` or ``;`` between),
+``kind``, ``status``, ``source``, ``position_error_m``. Other columns are ignored, empty cells mean what the fields of
+`Area` and `Facility` mean by default. A column name cut to ten letters by a Shapefile is understood.
 """
 
 import json
@@ -115,6 +115,7 @@ def _warned(found: Import[Made]) -> tuple[Made, ...]:
 
 def areas_frame(areas: Sequence[Area]) -> gpd.GeoDataFrame:
     """Return `areas` as a table in EPSG:4326 that, written to a file, `read_areas` reads back."""
+    has_cadence = any(area.cadence for area in areas)
     return _frame(
         [
             {
@@ -123,11 +124,12 @@ def areas_frame(areas: Sequence[Area]) -> gpd.GeoDataFrame:
                 "purpose": area.purpose.value,
                 "events": ",".join(area.events),
                 "since": area.since.isoformat() if area.since else None,
+                "cadence": area.cadence or None,
                 "geometry": area.polygon_4326,
             }
             for area in areas
         ],
-        AREA_COLUMNS,
+        (*AREA_COLUMNS, "cadence") if has_cadence else AREA_COLUMNS,
     )
 
 
@@ -214,6 +216,7 @@ def _area(row: Row, only_name: str) -> Area:
         purpose=_word(row, "purpose", Purpose, default=Purpose.SITE),
         events=_events(row),
         since=row.day("since"),
+        cadence=" ".join((row.text("cadence") or "").split()),
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geo.cache.key import SceneKey
-from geo.cache.store import DamagedEntryError, Entry, ImageStore
+from geo.cache.key import SceneKey, place_in
+from geo.cache.store import CLEAR_PREFIX, DamagedEntryError, Entry, ImageStore
 from geo.choice import ClearShareSource
 from geo.errors import SourceError
 from geo.grid import Grid
@@ -75,6 +75,13 @@ class CachedSource:
         return [
             one for one in found if (one.facts.key.fingerprint, one.facts.key.variant) == (fingerprint, key.variant)
         ]
+
+    def files_of(self, ref: SceneRef, grid: Grid) -> list[Path]:
+        """Return the files that hold what is kept of this version of a scene for `grid`, and of how clear it was."""
+        key = self._key(ref)
+        entries = [one for one in self.kept(ref.scene_id, ref.fingerprint) if place_in(grid, one.facts.grid)]
+        shares = (self.store.root / key.folder).glob(f"{CLEAR_PREFIX}*.json")
+        return [*(path for one in entries for path in (one.image_path, one.item_path)), *sorted(shares)]
 
     def has(self, ref: SceneRef, grid: Grid, *, bands: Sequence[str]) -> bool:
         """Say whether `read` with the same arguments would be answered without asking `inner`.

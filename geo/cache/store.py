@@ -36,7 +36,7 @@ _LOCKS = 256
 """How many locks there are of each kind: few files, and two scenes rarely wait for each other."""
 _MOST_CELLS = 32
 """Whoever needs more of a scene's ground at once, some 50 km a side, holds all of it: each lock is an open file."""
-_CLEAR_PREFIX = "clear-"
+CLEAR_PREFIX = "clear-"
 _MOST_ITEMS = 10_000
 """So many items are remembered: some 20 MB."""
 
@@ -277,7 +277,7 @@ class ImageStore:
         self._read.pop(entry.item_path, None)
 
     def _clear_path(self, key: SceneKey, grid: Grid) -> Path:
-        return self.root / key.folder / f"{_CLEAR_PREFIX}{entry_name(key, grid, ())}.json"
+        return self.root / key.folder / f"{CLEAR_PREFIX}{entry_name(key, grid, ())}.json"
 
 
 def _slot(kind: str, text: str) -> str:
@@ -294,4 +294,4 @@ def takes_place_of(new: Entry, old: Entry) -> bool:
 
 
 def _item_paths(folder: Path, begin: str) -> list[Path]:
-    return sorted(path for path in folder.glob(f"{begin}*.json") if not path.name.startswith((".", _CLEAR_PREFIX)))
+    return sorted(path for path in folder.glob(f"{begin}*.json") if not path.name.startswith((".", CLEAR_PREFIX)))

@@ -15,16 +15,24 @@ from geo.sources.statefile import append_line
 logger = logging.getLogger(__name__)
 
 _area: ContextVar[str] = ContextVar("area", default="")
+_spent: ContextVar["list[Cost] | None"] = ContextVar("spent", default=None)
 
 
 @contextmanager
-def spending_on(area_id: str) -> Iterator[None]:
-    """Let what is spent meanwhile stand under `area_id`: a source itself knows only grids."""
-    token = _area.set(area_id)
+def spending_on(area_id: str) -> Iterator[list[Cost]]:
+    """Let what is spent meanwhile stand under `area_id`: a source itself knows only grids.
+
+    Gives what this process spends meanwhile, one item an answer, as it comes; also what is spent inside on another id.
+    """
+    outer, own = _spent.get(), list[Cost]()
+    tokens = _area.set(area_id), _spent.set(own)
     try:
-        yield
+        yield own
     finally:
-        _area.reset(token)
+        _area.reset(tokens[0])
+        _spent.reset(tokens[1])
+        if outer is not None:
+            outer.extend(own)
 
 
 def area_spent_on() -> str:
@@ -65,6 +73,8 @@ class Ledger:
 
         """
         append_line(self._path(entry.at[:7]), json.dumps(asdict(entry), ensure_ascii=False))
+        if (spent := _spent.get()) is not None:
+            spent.append(Cost(requests=1, units=entry.units, megabytes=entry.size_bytes / 1e6))
 
     def spent(self, month: str) -> Cost:
         """Return what was spent in `month` (``2026-11``, UTC), with the megabytes as they were sent."""

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aoi.read.imported import formula_safe
 from detection.life.history import Move
 from geo.atomic import atomic_file
 
@@ -25,4 +26,5 @@ def write_moves(path: Path, moves: Mapping[str, Sequence[Move]]) -> None:
     with atomic_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({"area_id": area_id, **move.as_json()} for area_id, steps in moves.items() for move in steps)
+        rows = ({"area_id": area_id, **move.as_json()} for area_id, steps in moves.items() for move in steps)
+        writer.writerows({name: formula_safe(str(value or "")) for name, value in row.items()} for row in rows)

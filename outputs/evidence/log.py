@@ -40,6 +40,8 @@ class Event(StrEnum):
     RELEASE = "release"
     WITHDRAWAL = "withdrawal"
     KEY = "key"
+    DROPPED = "dropped"
+    """A finished run's folder was let go of, for it was old; the entry names it and its manifest's hash."""
     REPAIR = "repair"
     """The last line had been torn by a process that was killed; what there was of it is kept beside the log."""
 

@@ -11,6 +11,7 @@ from pypinyin import Style, pinyin
 
 _HANZI = re.compile(r"[\u3400-\u9fff]")
 _ARABIC = re.compile(r"[\u0600-\u06ff\ufb50-\ufdff\ufe70-\ufeff]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _UMLAUT = re.compile(r"([ln])v(?![aeiou])")
 _APOSTROPHES = dict.fromkeys(map(ord, "'`\u2018\u2019\u02bc\u02bb\u00b4"))
@@ -70,8 +71,11 @@ def plain(text: str) -> str:
     """Return Latin text in lower case without accents and apostrophes; a pinyin u with two dots becomes a plain u."""
     if text.isascii():
         return text.casefold().translate(_APOSTROPHES)
-    flat = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in flat if not unicodedata.combining(char)).translate(_APOSTROPHES)
+    return _BEYOND_ASCII.sub(_without_accents, text.casefold()).translate(_APOSTROPHES)
+
+
+def _without_accents(found: re.Match[str]) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", found.group()) if not unicodedata.combining(char))
 
 
 def squash(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
 from detection.schema import Event, Status
-from outputs.notices.happenings import AGE_KINDS, Happening, Kind
+from outputs.notices.happenings import AGE_KINDS, ALARM_KINDS, Happening, Kind
 
 WEEK = timedelta(days=7)
 
@@ -36,7 +36,12 @@ class Wanted:
         return not self.areas or area_id in self.areas
 
     def has(self, one: Happening) -> bool:
-        """Say whether `one` is asked for. Ages have neither event nor status nor confidence: these do not bar them."""
+        """Say whether `one` is asked for. Ages have neither event nor status nor confidence: these do not bar them.
+
+        An alarm is of no area: who asks for some areas only is told of it if `kinds` names it.
+        """
+        if one.kind in ALARM_KINDS:
+            return one.kind in self.kinds or not (self.kinds or self.areas)
         if not self.has_area(one.area_id) or (self.kinds and one.kind not in self.kinds):
             return False
         return one.kind in AGE_KINDS or self._has_detection(one)

@@ -27,9 +27,14 @@ class Kind(StrEnum):
     """The area has not been seen clearly for long."""
     SEEN_AGAIN = "seen_again"
     """It has been seen clearly again, after such a warning."""
+    ALARM = "alarm"
+    """The watch itself does not work as it should: a run did not start."""
+    ALL_CLEAR = "all_clear"
+    """It works again, after such an alarm."""
 
 
 AGE_KINDS = frozenset({Kind.DATA_AGE, Kind.SEEN_AGAIN})
+ALARM_KINDS = frozenset({Kind.ALARM, Kind.ALL_CLEAR})
 _ENDS: Mapping[Status, Kind] = {
     Status.CLOSED: Kind.CLOSED,
     Status.DROPPED: Kind.DROPPED,
@@ -57,6 +62,7 @@ class Happening:
     on: date
     """The look that tells, or the day of the verdict; of an age, the day of the warning (UTC)."""
     area_id: str
+    """Empty for an alarm, which is of no area."""
     area_name: str
     is_simulated: bool
     """Whether the imagery was drawn, and no satellite took it."""
@@ -76,6 +82,8 @@ class Happening:
     last_clear_look: date | None = None
     """Of an age: None where the area was never seen clearly."""
     age_days: int | None = None
+    alarm: str | None = None
+    """Of an alarm: what is wrong, in a sentence that names no area."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON holds it."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from html import escape
 from typing import Any
 
-from outputs.notices.happenings import AGE_KINDS, Happening, Kind
+from outputs.notices.happenings import AGE_KINDS, ALARM_KINDS, Happening, Kind
 from outputs.vocabulary import EVENT_WORDS, STATUS_WORDS, review_words, words
 
 SIMULATED = "Simulated imagery, not an observation"
@@ -77,6 +77,9 @@ def lines(message: Message) -> list[str]:
 
 def line(one: Happening, detail: Detail) -> str:
     """Return one happening as a sentence or two."""
+    if one.kind in ALARM_KINDS:
+        told = plain(one.alarm or "unknown")
+        return f"The schedule: {told}" if one.kind is Kind.ALARM else f"The schedule: no longer so: {told}"
     where = plain(one.area_id if one.area_name in {"", one.area_id} else f"{one.area_name} ({one.area_id})")
     if one.kind in AGE_KINDS:
         return f"{where}: {_age_words(one)}"

@@ -8,21 +8,18 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from io import BytesIO
-from math import ceil
 from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from shapely.geometry.base import BaseGeometry
 
 from geo.atomic import atomic_file
 from geo.errors import ConfigError, GridMismatchError, OutputError
 from geo.grid import Grid
-from outputs.pictures.fonts import LATIN_FAMILY, drawable, family_of
+from outputs.pictures.fonts import family_of
+from outputs.pictures.frames import draw_banner, enlarged, fitting, label_font, moving, steps_for
 from outputs.pictures.furniture import length_words, rings, scale_bar_m
 from outputs.pictures.stretch import joint_limits, stretched
 from outputs.vocabulary import EVENT_COLOURS, is_simulated
@@ -35,8 +32,6 @@ MOST_FRAMES = 30
 _WIDTH_PX = 420
 _BANNER_PX, _BAR_PX, _LINE_PX = 24, 30, 18
 _EDGE_PX = 8
-_STRIPE_PX = 12
-_STRIPE_GREY, _PALE_GREY = 140, 217
 _QUALITY = 80
 _INK, _SOFT, _PALE = "#1a1d21", "#565c64", "#d7dade"
 
@@ -98,7 +93,9 @@ def write_timelapse(path: Path, film: Film) -> None:
         if path.suffix == ".mp4":
             _write_mp4(part, images)
         else:
-            part.write_bytes(_animated(images, path.suffix.removeprefix(".")))
+            stands = [FRAME_MS] * (len(images) - 1) + [LAST_MS]
+            kind = path.suffix.removeprefix(".")
+            part.write_bytes(moving(images, stands, kind=kind, quality=_QUALITY, method=1))
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -122,7 +119,8 @@ def pictures_of(film: Film) -> list[Image.Image]:
 
 def _picture(film: Film, index: int, screen: NDArray[np.float32]) -> Image.Image:
     """Return one frame, below its banner where it is no observation, above its day, place in time and credit."""
-    big, zoom = enlarged(screen)
+    shrink, factor = steps_for(max(screen.shape[:2]), _WIDTH_PX)
+    big, zoom = enlarged(screen, shrink=shrink, zoom=factor), factor / shrink
     banner = _BANNER_PX if is_simulated(film.credit) else 0
     height, width = big.shape[:2]
     room = max(width, _WIDTH_PX)
@@ -131,31 +129,11 @@ def _picture(film: Film, index: int, screen: NDArray[np.float32]) -> Image.Image
     sheet.paste(Image.fromarray(big), (left, banner))
     draw = ImageDraw.Draw(sheet)
     if banner:
-        draw.rectangle((0, 0, sheet.width, banner - 1), fill="#8f0000")
-        middle = (sheet.width / 2, banner / 2)
-        text = _fitting(film.credit.upper(), 12, sheet.width)
-        draw.text(middle, text, fill="white", font=_font(12, family_of(text)), anchor="mm")
+        draw_banner(draw, film.credit, (sheet.width, banner), size=12)
     _draw_outline(draw, film, zoom, (left, banner))
     _draw_scale(draw, film, zoom, (left + _EDGE_PX, banner + height - 10))
     _draw_words(draw, film, index, (sheet.width, banner + height))
     return sheet
-
-
-def enlarged(screen: NDArray[np.float32]) -> tuple[NDArray[np.uint8], float]:
-    """Return a screen in whole multiples of its pixels, not smoothed, hatched in grey where NaN; and the zoom."""
-    longest = max(screen.shape[:2])
-    shrink = ceil(longest / (2 * _WIDTH_PX))
-    zoom = max(1, round(_WIDTH_PX / ceil(longest / shrink)))
-    small = screen[::shrink, ::shrink]
-    is_seen: NDArray[np.bool_] = np.asarray(np.isfinite(small).all(axis=-1))
-    shown = (np.where(is_seen[..., None], small, 0) * 255).round().astype(np.uint8)
-    big = shown.repeat(zoom, axis=0).repeat(zoom, axis=1)
-    if not is_seen.all():
-        rows, columns = np.indices(big.shape[:2])
-        hatch = np.where((rows + columns) % _STRIPE_PX < _STRIPE_PX // 4, _STRIPE_GREY, _PALE_GREY).astype(np.uint8)
-        is_unseen = ~is_seen.repeat(zoom, axis=0).repeat(zoom, axis=1)
-        big[is_unseen] = hatch[is_unseen][:, None]
-    return big, zoom / shrink
 
 
 def _draw_outline(draw: ImageDraw.ImageDraw, film: Film, zoom: float, origin: tuple[int, int]) -> None:
@@ -182,28 +160,28 @@ def _draw_scale(draw: ImageDraw.ImageDraw, film: Film, zoom: float, at: tuple[fl
     for colour, width in (("white", 6), (_INK, 3)):
         draw.line((left, bottom, right, bottom), fill=colour, width=width)
     halo = {"stroke_width": 2, "stroke_fill": "white", "fill": _INK}
-    draw.text((left, bottom - 5), length_words(length_m), font=_font(12), anchor="ls", **halo)  # type: ignore[arg-type]  # of mixed kinds
+    draw.text((left, bottom - 5), length_words(length_m), font=label_font(12), anchor="ls", **halo)  # type: ignore[arg-type]  # of mixed kinds
     tip = right + 22
     for colour, width in (("white", 5), (_INK, 2)):
         draw.line((tip, bottom, tip, bottom - 20), fill=colour, width=width)
     draw.polygon([(tip - 5, bottom - 16), (tip + 5, bottom - 16), (tip, bottom - 27)], fill=_INK, outline="white")
-    draw.text((tip + 8, bottom), "N", font=_font(12), anchor="ls", **halo)  # type: ignore[arg-type]  # as above
+    draw.text((tip + 8, bottom), "N", font=label_font(12), anchor="ls", **halo)  # type: ignore[arg-type]  # as above
 
 
 def _draw_words(draw: ImageDraw.ImageDraw, film: Film, index: int, corner: tuple[int, int]) -> None:
     """Write the day; draw where it lies in time, the onset interval dark; write the title and the credit."""
     width, top = corner
     day, unseen = film.days[index], 1 - float(np.isfinite(film.frames[index]).all(axis=-1).mean())
-    draw.text((_EDGE_PX, top + 15), f"{day}", fill=_INK, font=_font(18), anchor="lm")
+    draw.text((_EDGE_PX, top + 15), f"{day}", fill=_INK, font=label_font(18), anchor="lm")
     if unseen > 0:
         said = f"{max(unseen, 0.01):.0%} not clearly seen"
-        draw.text((width - _EDGE_PX, top + 15), said, fill=_SOFT, font=_font(12), anchor="rm")
+        draw.text((width - _EDGE_PX, top + 15), said, fill=_SOFT, font=label_font(12), anchor="rm")
     _draw_time(draw, film, day, (_EDGE_PX, width - _EDGE_PX, top + _BAR_PX + 4))
     line = top + _BAR_PX + 4
     for said, size, colour in ((film.title, 12, _INK), (film.credit, 11, _SOFT)):
         line += _LINE_PX
-        text = _fitting(said, size, width - 2 * _EDGE_PX)
-        draw.text((_EDGE_PX, line), text, fill=colour, font=_font(size, family_of(text)), anchor="lm")
+        text = fitting(said, size, width - 2 * _EDGE_PX)
+        draw.text((_EDGE_PX, line), text, fill=colour, font=label_font(size, family_of(text)), anchor="lm")
 
 
 def _draw_time(draw: ImageDraw.ImageDraw, film: Film, day: date, place: tuple[int, int, int]) -> None:
@@ -219,34 +197,6 @@ def _draw_time(draw: ImageDraw.ImageDraw, film: Film, day: date, place: tuple[in
     for look in film.days:
         draw.line((at(look), y - 3, at(look), y + 3), fill=_SOFT, width=1)
     draw.ellipse((at(day) - 5, y - 5, at(day) + 5, y + 5), fill=_INK, outline="white")
-
-
-def _fitting(text: str, size: int, room_px: float) -> str:
-    """Return `text`, cut with an ellipsis where it is wider than `room_px`."""
-    plain = drawable(text)
-    font = _font(size, family_of(plain))
-    if font.getlength(plain) <= room_px:
-        return plain
-    while plain and font.getlength(plain + "…") > room_px:
-        plain = plain[:-1]
-    return plain.rstrip() + "…"
-
-
-@lru_cache(maxsize=8)
-def _font(size: int, family: str = LATIN_FAMILY) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font_manager.findfont(family), size)
-
-
-def _animated(images: Sequence[Image.Image], kind: str) -> bytes:
-    stands = [FRAME_MS] * (len(images) - 1) + [LAST_MS]
-    file = BytesIO()
-    if kind == "gif":
-        images = [image.quantize(128, dither=Image.Dither.NONE) for image in images]
-        images[0].save(file, format="GIF", save_all=True, append_images=images[1:], duration=stands, loop=0)
-    else:
-        options = {"quality": _QUALITY, "method": 1}
-        images[0].save(file, format="WEBP", save_all=True, append_images=images[1:], duration=stands, loop=0, **options)
-    return file.getvalue()
 
 
 def _write_mp4(path: Path, images: Sequence[Image.Image]) -> None:

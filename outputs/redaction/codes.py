@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from math import atan, cos, degrees, pi, radians, sinh
+from math import atan, cos, degrees, floor, pi, radians, sinh
 
 import numpy as np
 import shapely
@@ -26,6 +26,8 @@ _QUADKEY = re.compile(r"(?<![0-9A-Za-z])[0-3]{10,23}(?![0-9A-Za-z])")
 _WKT = re.compile(r"(?:MULTI)?(?:POINT|LINESTRING|POLYGON)\s*Z?\s*\([-+\d.eE,\s()]{5,200000}\)", re.IGNORECASE)
 _WKB = re.compile(r"(?<![0-9A-Fa-f])0[01][0-9A-Fa-f]{40,200000}(?![0-9A-Fa-f])")
 _DEEPEST_ZOOM = 24
+_CELL_LON_DEG, _CELL_LAT_DEG = 360 / 2**10, 180 / 2**10
+"""Of a geohash of four signs: about 30 km."""
 
 Found = tuple[float, float, float, int]
 """Longitude, latitude, resolution in metres, offset."""
@@ -35,8 +37,9 @@ class CodeSearch:
     """Reads codes near what is secret."""
 
     def __init__(self, judge: Judge) -> None:
-        self._geohashes = {hash_ for shape in judge.shapes_4326 for hash_ in _around(shape)}
         middles = {(round(one.centroid.x, 4), round(one.centroid.y, 4)) for one in judge.shapes_4326}
+        cells = {(floor((lon + 180) / _CELL_LON_DEG), floor((lat + 90) / _CELL_LAT_DEG)) for lon, lat in middles}
+        self._geohashes = {hash_ for column, row in cells for hash_ in _around(column, row)}
         self._squares = {mgrs_square(lon, lat): (lon, lat) for lon, lat in sorted(middles)}
         self._plus_areas = sorted({_plus_area(lon, lat) for lon, lat in middles})
 
@@ -151,11 +154,13 @@ def _halved(bits: list[int], half: float) -> tuple[float, float]:
     return middle, half
 
 
-def _around(shape: BaseGeometry) -> Iterator[str]:
-    """Yield the geohashes of four signs (about 30 km) of a shape's middle and of those beside it."""
-    for east in (-0.35, 0.0, 0.35):
-        for north in (-0.17, 0.0, 0.17):
-            yield geohash(shape.centroid.x + east, shape.centroid.y + north, 4)
+def _around(column: int, row: int) -> Iterator[str]:
+    """Yield the geohashes of four signs of a cell and of those beside it."""
+    for east in (-0.5, 0.5, 1.5):
+        for north in (-0.5, 0.5, 1.5):
+            lat = (row + north) * _CELL_LAT_DEG - 90
+            if -90 < lat < 90:  # noqa: PLR2004 - the poles
+                yield geohash(((column + east) * _CELL_LON_DEG) % 360 - 180, lat, 4)
 
 
 def _plus_area(lon: float, lat: float) -> str:

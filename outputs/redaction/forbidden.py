@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
@@ -46,8 +48,12 @@ class Forbidden:
     names: tuple[str, ...] = ()
     published: tuple[BaseGeometry, ...] = ()
     """Shapes in EPSG:4326 that the release shows: their corners and middles may stand anywhere."""
+    common: NDArray[np.float64] | None = None
+    """Longitude and latitude, in rows, of the towns and borders that maps show: these very figures tell nothing."""
     unread_types: frozenset[str] = FONTS
     """Endings of files that may go out unread."""
+    same_everywhere: frozenset[str] = frozenset()
+    """SHA-256 of files that all releases carry alike, such as a library's: of these only the name is searched."""
     not_searched: Mapping[str, str] | None = None
     """Names that are not searched for, each with the reason; for the user alone."""
 
@@ -60,12 +66,26 @@ def is_wide_place(name: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """All that is known of places and firms, whether a release shows it or not."""
+
+    detections: gpd.GeoDataFrame
+    facilities: Sequence[Facility] = ()
+    suppliers: Sequence[Supplier] = ()
+    more: "More"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class More:
     """What must not appear besides detections, facilities and suppliers."""
 
     protected: Sequence[ProtectedPlace] = ()
     names: Sequence[str] = ()
     """Of areas, reviewers, sources."""
+    places: Sequence[tuple[str, BaseGeometry]] = ()
+    """What else is where, each with whose place it is: areas, detections of earlier runs."""
+    ids: Sequence[str] = ()
+    """Own names of what is no longer among the detections."""
     is_common: Callable[[str], bool] = is_wide_place
     """Whether a name is so common that it is not searched for."""
 
@@ -80,9 +100,9 @@ def forbidden_of(
     """Return what a release of `redacted` must not tell; nothing where its policy shows everything as it is.
 
     Args:
-        detections: All of them, as they were before `redact`, published or not.
+        detections: All of them, as they were before `redact`: also what was rejected, or not looked at yet.
         facilities: Whose names and places must not appear.
-        suppliers: The same; a supplier's position is taken as it was given.
+        suppliers: The same, and their addresses; a supplier's position is taken as it was given.
         redacted: What the release shows.
         more: What else must not appear.
 
@@ -111,15 +131,17 @@ def forbidden_of(
             for one in firms
             if one.lon_lat is not None
         ),
+        *(SecretPlace(label=label, shape_4326=shape, shown_to_m=least_m) for label, shape in others.places),
         *hidden,
     ]
     names = [
         *(name for one in found for name in one.names),
-        *(name for one in firms for name in one.names),
+        *(name for one in firms for name in (*one.names, one.parent) if name),
+        *(text for one in firms for address in one.addresses for text in (address.text, address.lines) if text),
         *others.names,
     ]
     searched, not_searched = _worth_searching(dict.fromkeys(names), others.is_common)
-    ids = _ids(table, [one.facility_id for one in found], redacted)
+    ids = _ids(table, [*(one.facility_id for one in found), *others.ids], redacted)
     return Forbidden(
         places=tuple(places),
         names=tuple(dict.fromkeys([*searched, *ids])),
@@ -137,12 +159,12 @@ def _detection_places(table: gpd.GeoDataFrame, redacted: Redacted, least_m: floa
         )
 
 
-def _ids(table: gpd.GeoDataFrame, facility_ids: Iterable[str], redacted: Redacted) -> Iterator[str]:
+def _ids(table: gpd.GeoDataFrame, more: Iterable[str], redacted: Redacted) -> Iterator[str]:
     """Yield the own names that the policy replaces or withholds, as far as they are long enough to be told."""
     policy = redacted.policy
     if not policy.replaces_ids:
         return
-    own = {*table["detection_id"], *table["area_id"], *facility_ids}
+    own = {*table["detection_id"], *table["area_id"], *more}
     yield from sorted(
         str(one) for one in own if not pd.isna(one) and len(str(one)) >= _SHORTEST_ID and not str(one).isalpha()
     )

@@ -1,6 +1,6 @@
 """Is a position that was found one that must not be told?
 
-It is a leak of a true place if three things hold.
+It is a leak of a true place if these things hold.
 
 - It is finer than what is shown: its own resolution (half a unit in its last place, half the diagonal of a footprint)
   is at most half of `SecretPlace.shown_to_m`.
@@ -8,6 +8,7 @@ It is a leak of a true place if three things hold.
   30 m instead of that tenth where two numbers only stand near each other. The outline is also tried where maps of
   China would draw it (GCJ-02, BD-09).
 - It is not published: no corner, middle or rounded corner or middle of a published shape.
+- It is none of the towns and borders that the maps of all releases show, in the very figures that they show.
 
 A published corner or middle may lie near a true place by chance; what else happens to (a town, a label) is a false
 alarm. Distances are in metres of the equal-area projection: up to a fifth off at 45 degrees.
@@ -86,7 +87,10 @@ class Judge:
         self._published = _published(forbidden.published)
         self._lines = [np.unique(axis) for axis in self._published.T]
         self._known = cKDTree(self._published) if len(self._published) else None
+        self._common = _tree(self._to_plane, forbidden.common)
         self.box_4326 = _around(shapes)
+        bounds = np.array([one.bounds for one in shapes]).reshape(-1, 4)
+        self._spans = (_spans(bounds[:, 0], bounds[:, 2]), _spans(bounds[:, 1], bounds[:, 3]))
         self.metric_epsgs = _metric(shapes)
         self._boxes: dict[int, Box] = {LON_LAT_EPSG: self.box_4326}
 
@@ -103,15 +107,12 @@ class Judge:
 
     def fits(self, values: Numbers, half_units: Numbers, *, axis: int) -> NDArray[np.bool_]:
         """Return which degrees, whatever their sign, fit the longitude (axis 0) or latitude (1) of a place."""
-        found = np.zeros(len(values), dtype=bool)
-        low, high = self.box_4326[axis], self.box_4326[axis + 2]
+        starts, ends = self._spans[axis]
+        if not len(starts):
+            return np.zeros(len(values), dtype=bool)
         size = np.abs(values)
-        may = np.flatnonzero((size <= max(abs(low), abs(high))) & (half_units < 1))
-        for left, right in {(one.bounds[axis], one.bounds[axis + 2]) for one in self.shapes_4326}:
-            least, most = sorted((abs(left), abs(right))) if left * right > 0 else (0.0, max(abs(left), abs(right)))
-            slack = half_units[may] + _TIGHT_DEG
-            found[may] |= (size[may] >= least - slack) & (size[may] <= most + slack)
-        return found
+        at = np.searchsorted(ends, size - half_units)
+        return (half_units < 1) & (at < len(ends)) & (starts[np.minimum(at, len(ends) - 1)] <= size + half_units)
 
     @property
     def finest_m(self) -> float:
@@ -139,9 +140,11 @@ class Judge:
         return [(int(positions.offset[at]), label) for at, label in sorted(found.items())]
 
     def _is_published(self, x: float, y: float, resolution_m: float) -> bool:
+        within_m = resolution_m * 1.2 + _SLACK_M  # the projection stretches a little
+        if self._common is not None and self._common.query_ball_point((x, y), within_m, p=np.inf):
+            return True
         if self._known is None:
             return False
-        within_m = resolution_m * 1.2 + _SLACK_M  # the projection stretches a little
         if resolution_m < _GRID_LINES_BELOW_M:
             return all(_is_on(value, lines, within_m) for value, lines in zip((x, y), self._lines, strict=True))
         near = self._known.query_ball_point((x, y), within_m, p=np.inf)
@@ -180,9 +183,28 @@ def _published(shapes: Iterable[BaseGeometry | None]) -> Numbers:
     return np.column_stack(plane.transform(degrees[:, 0], degrees[:, 1]))
 
 
+def _tree(to_plane: Transformer, lon_lat: Numbers | None) -> cKDTree | None:
+    if lon_lat is None or not len(lon_lat):
+        return None
+    points = np.column_stack(to_plane.transform(lon_lat[:, 0], lon_lat[:, 1]))
+    return cKDTree(points[np.isfinite(points).all(axis=1)])
+
+
 def _is_on(value: float, lines: Numbers, within: float) -> bool:
     at = int(np.searchsorted(lines, value))
     return any(abs(float(line) - value) <= within for line in lines[max(at - 1, 0) : at + 1])
+
+
+def _spans(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
+    """Return beginnings and ends of what intervals of degrees cover together, whatever the sign; ascending."""
+    is_across = low * high <= 0
+    least = np.where(is_across, 0.0, np.minimum(np.abs(low), np.abs(high))) - _TIGHT_DEG
+    most = np.maximum(np.abs(low), np.abs(high)) + _TIGHT_DEG
+    order = np.argsort(least)
+    starts, reach = least[order], np.maximum.accumulate(most[order])
+    is_new = np.ones(len(starts), dtype=bool)
+    is_new[1:] = starts[1:] > reach[:-1]
+    return starts[is_new], reach[np.append(np.flatnonzero(is_new)[1:] - 1, len(reach) - 1)] if len(reach) else reach
 
 
 def _around(shapes: Iterable[BaseGeometry]) -> Box:

@@ -12,6 +12,8 @@ _BLANK = re.compile(r"[^\S\n]|[\u200b-\u200f\u2060\ufeff·•‧_-]")
 _NOT_HANZI = re.compile(r"[^\u3400-\u9fffa-z0-9]+")
 _LEAST_SOUNDS = 8
 """Letters of a romanised name: shorter ones are words of other languages too."""
+_NO_WORD = bytes(sign for sign in range(128) if not _WORD.fullmatch(chr(sign)))
+_AS_FORMS = bytes.maketrans(b"v", b"u")
 _UMLAUT = str.maketrans("v", "u")
 
 
@@ -42,13 +44,16 @@ class NameSearch:
 
     def _in_latin(self, text: str) -> Iterator[tuple[int, str]]:
         """Yield names that begin and end where words do, whatever stands between their words."""
-        joined, starts, ends, length = [], {}, set(), 0
+        letters = text.encode("ascii", "ignore").translate(_AS_FORMS, _NO_WORD).decode()
+        hits = list(self._latin.iter(letters))
+        if not hits:
+            return  # most texts: only where something stands it is asked where words begin and end
+        starts, ends, length = {}, set(), 0
         for word in _WORD.finditer(text):
             starts[length] = word.start()
-            joined.append(word.group())
             length += len(word.group())
             ends.add(length - 1)
-        for end, (form, name) in self._latin.iter("".join(joined).translate(_UMLAUT)):
+        for end, (form, name) in hits:
             start = end - len(form) + 1
             if end in ends and start in starts:
                 yield text.count("\n", 0, starts[start]), name

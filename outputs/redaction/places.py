@@ -76,8 +76,10 @@ class GridScheme:
 
     def words(self, place: str) -> str:
         """Return how large a cell is."""
-        side_km = self._cell_m * 2 ** int(place.split(":", maxsplit=1)[0]) / 1000
-        return f"somewhere in a cell of {side_km**2:,.4g} km² of a grid that is the same in all releases"
+        doublings = int(place.split(":", maxsplit=1)[0])
+        side_km = self._cell_m * 2**doublings / 1000
+        why = ", wider than others because too few places share a smaller one" if doublings else ""
+        return f"somewhere in a cell of {side_km**2:,.4g} km² of a grid that is the same in all releases{why}"
 
 
 class UnitScheme:

@@ -6,11 +6,14 @@ from enum import StrEnum
 from pathlib import Path
 
 import shapely
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from aoi.read.features import read_rows
 from geo.crs import LON_LAT_EPSG, reproject, utm_epsg
 from geo.errors import AoiError
+
+_MOST_LON, _MOST_LAT = 360.0, 90.0
 
 
 class Protection(StrEnum):
@@ -62,10 +65,17 @@ def _place(shape: BaseGeometry, word: str | None, buffer: str | None, where: str
         raise AoiError(
             f"{where}: protection must be protected or sensitive, buffer_m a number; got {word!r}, {buffer!r}"
         ) from error
-    widened = _widened(shape, wider_m) if wider_m > 0 else shape
-    if widened.area == 0:
+    try:
+        widened = _widened(shape, wider_m) if wider_m > 0 else shape
+        mended = shapely.make_valid(widened)
+    except (ShapelyError, ValueError) as error:
+        raise AoiError(f"{where}: its outline is no place in longitude and latitude") from error
+    left, bottom, right, top = widened.bounds if not widened.is_empty else (0.0, 0.0, 0.0, 0.0)
+    if not (-_MOST_LON <= left <= right <= _MOST_LON and -_MOST_LAT <= bottom <= top <= _MOST_LAT):
+        raise AoiError(f"{where}: its outline is no place in longitude and latitude")
+    if not mended.area > 0:
         raise AoiError(f"{where}: a protected place needs an area; give buffer_m, in metres")
-    return ProtectedPlace(shape_4326=shapely.make_valid(widened), protection=protection)
+    return ProtectedPlace(shape_4326=mended, protection=protection)
 
 
 def _widened(shape: BaseGeometry, wider_m: float) -> BaseGeometry:

@@ -54,16 +54,19 @@ def text_of(data: bytes) -> str | None:
         return None if controls else decode(data).text.encode("utf-8", "replace").decode()
 
 
-def variants(text: str) -> Iterator[str]:
-    """Yield `text`, then what it is once its escapes are read, each different from those before."""
+def variants(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield `text`, then what it is once its escapes are read, each different from those before.
+
+    The second is whether its words differ from those before, not only how its figures are written.
+    """
     seen = {text}
-    yield text
+    yield text, True
     for change in (_composed, _unescaped, _without_thousands, _with_points):
         for before in sorted(seen, key=len):
             after = change(before)
             if after not in seen:
                 seen.add(after)
-                yield after
+                yield after, change in {_composed, _unescaped}
 
 
 def shape_pieces_of_text(where: str, text: str) -> Iterator[Piece]:

@@ -150,14 +150,19 @@ def redact_coverage(coverage: gpd.GeoDataFrame, policy: Policy, *, secret: bytes
     return gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries([None] * len(plain), crs=4326))
 
 
-def withheld_json(redacted: Redacted, *, is_complete: bool = False) -> str:
+def withheld_json(redacted: Redacted, *, is_complete: bool = False, more: Mapping[str, object] | None = None) -> str:
     """Return the record of what was withheld as JSON, without the values.
 
-    `is_complete`: with what the release itself must not say; for the user's own files.
+    Args:
+        redacted: What goes out.
+        is_complete: With what the release itself must not say; for the user's own files.
+        more: Members to put beside it.
+
     """
     rows = [one for one in redacted.withheld if one.is_told or is_complete]
     document = {
         "policy": redacted.policy.name,
+        **(more or {}),
         "withheld": [
             {"field": one.field, "count": one.count, "reason": one.reason, "policy": one.policy} for one in rows
         ],

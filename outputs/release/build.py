@@ -5,8 +5,8 @@ The only place that calls the redaction and the site.
 
 import logging
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,16 +15,15 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from aoi.facilities import Facility
 from geo.atomic import atomic_file
 from geo.errors import OutputError
 from outputs.layers.geojson import feature_collection, write_geojson
 from outputs.layers.handover import write_handover
 from outputs.layers.kml import LIMITS, write_kml, write_kmz
-from outputs.redaction.forbidden import More, forbidden_of
+from outputs.redaction.forbidden import Known, forbidden_of
 from outputs.redaction.leaks import find_leaks
-from outputs.redaction.policy import Policy
-from outputs.redaction.redact import Redacted
+from outputs.redaction.policy import Policy, Snap
+from outputs.redaction.redact import Redacted, withheld_json
 from outputs.release.captions import NOT_SEEN, Caption, captions, captions_json, captions_markdown
 from outputs.release.contents import Release, published_table
 from outputs.release.drawing import drawn
@@ -33,13 +32,15 @@ from outputs.release.pairs import Pair, write_pairs
 from outputs.release.readme import METHOD, figure_lines, readme_text
 from outputs.release.tables import write_coverage_csv, write_detections_csv
 from outputs.release.tiles import write_tiles
+from outputs.site.viewer.base import ground_points
 from outputs.site.viewer.content import Download, Passage, SiteCaption, SiteContent, SitePictures
-from outputs.site.viewer.write import write_site
+from outputs.site.viewer.write import shipped, write_site
 
 logger = logging.getLogger(__name__)
 
 ATTRIBUTION_NAME = "ATTRIBUTION.txt"
 MAPS_NAME = "maps"
+WITHHELD_NAME = "withheld.json"
 PICTURES, SERIES, TIMELAPSES = "pictures", "series", "timelapse"
 _TYPES: Mapping[str, tuple[str, str]] = {
     "detections.csv": ("All detections, as a table (CSV)", "text/csv"),
@@ -94,7 +95,18 @@ def positions_words(policy: Policy) -> str:
         return "Outlines and positions are as they were found; pixels are ten metres wide."
     return (
         "Places are shown as wider cells or units on purpose, the same in every release: a point in the middle of one "
-        "is not where anything stands."
+        f"is not where anything stands.{_shared_words(policy)}"
+    )
+
+
+def _shared_words(policy: Policy) -> str:
+    """Say why a release of few places shows wide cells."""
+    if policy.k <= 1 or policy.snap is not Snap.GRID:
+        return ""
+    finest_km, widest_km = (policy.cell_m * 2**step / 1000 for step in (0, policy.widenings))
+    return (
+        f" A cell of {finest_km:g} km a side is shown where at least {policy.k} places of this release lie in it, a "
+        f"wider one, of up to {widest_km:g} km, where fewer do: a release of few places shows wide cells."
     )
 
 
@@ -119,18 +131,26 @@ def fill(folder: Path, release: Release, media: Media) -> None:
     write_site(folder, site_content(folder, release, (table, said, pairs)))
 
 
-def check_leaks(
-    folder: Path, detections: gpd.GeoDataFrame, redacted: Redacted, facilities: Iterable[Facility], more: More
-) -> None:
+def write_withheld(folder: Path, redacted: Redacted, *, credit: str) -> None:
+    """Write what the release may say of what was withheld: how much of which field under which rule, never what."""
+    text = withheld_json(redacted, more={"attribution": credit})
+    _write_text(folder / WITHHELD_NAME, text)
+
+
+def check_leaks(folder: Path, known: Known, redacted: Redacted) -> Mapping[str, str]:
     """Refuse a folder that tells what its audience must not know; an exact release hides protected places alone.
+
+    Returns the names that were not searched for because they are too short or too common, each with the reason.
 
     Raises:
         OutputError: Something was found; the files are named, not what they tell.
 
     """
-    if redacted.policy.is_exact and (redacted.policy.shows_protected or not more.protected):
-        return
-    leaks = find_leaks(folder, forbidden_of(detections, facilities, (), redacted, more))
+    if redacted.policy.is_exact and (redacted.policy.shows_protected or not known.more.protected):
+        return {}
+    forbidden = forbidden_of(known.detections, known.facilities, known.suppliers, redacted, known.more)
+    ground = ground_points(list(redacted.table.geometry))
+    leaks = find_leaks(folder, replace(forbidden, same_everywhere=shipped(), common=ground))
     if leaks:
         files = sorted({leak.file for leak in leaks})
         for leak in leaks:
@@ -140,6 +160,7 @@ def check_leaks(
             f"{folder.name}: nothing was released: {len(leaks)} places tell what {redacted.policy.name} readers must "
             f"not know, in {shown}"
         )
+    return dict(forbidden.not_searched or {})
 
 
 def site_content(

@@ -1,6 +1,6 @@
 """What a release tells, and what stands under each of its products."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -80,15 +80,20 @@ class Chosen:
         return [f"{count} left out: {why}." for why, count in self.left_out.items() if count]
 
 
-def chosen(detections: gpd.GeoDataFrame, *, include_unreviewed: bool = False) -> Chosen:
+def chosen(
+    detections: gpd.GeoDataFrame, *, include_unreviewed: bool = False, withdrawn: Collection[str] = ()
+) -> Chosen:
     """Return the detections that a reviewer confirmed; with `include_unreviewed` also those without a verdict.
 
-    What was rejected or could not be decided is never among them, nor what later looks do not show.
+    What was rejected or could not be decided is never among them, nor what later looks do not show, nor `withdrawn`.
     """
+    is_withdrawn = detections["detection_id"].isin(list(withdrawn))
+    detections, taken_back = detections[~is_withdrawn], int(is_withdrawn.sum())
     verdict, is_gone = detections["verdict"], detections["status"].isin(_GONE)
     is_open = verdict.isna()
     keep = (verdict == Verdict.CONFIRMED.value) & ~is_gone
     left_out = {
+        "withdrawn, and not confirmed again since": taken_back,
         "a reviewer could not decide, or reviewers disagree": int((verdict == Verdict.UNSURE.value).sum()),
         "rejected by a reviewer": int((verdict == Verdict.REJECTED.value).sum()),
         "later clear looks do not show them": int((is_gone & (verdict != Verdict.REJECTED.value)).sum()),

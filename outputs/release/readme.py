@@ -37,12 +37,13 @@ _FILES: Mapping[str, str] = {
     "captions.json": "the same for programmes",
     "index.html": "the site: works from disk, from any web server, and offline",
     "ATTRIBUTION.txt": "the line to print",
+    "withheld.json": "how much was withheld, of which field and why; never what",
     "manifest.json": "every file's SHA-256, inputs and settings: `sitewatch verify` checks it anywhere",
     "ro-crate-metadata.json": "the same in the words of RO-Crate",
     "log.jsonl": "a copy of the log up to this release",
     "RETRACTIONS.txt": "what of earlier releases no longer stands",
 }
-_SEALED = ("manifest.json", "ro-crate-metadata.json", "log.jsonl", "RETRACTIONS.txt")
+_SEALED = ("withheld.json", "manifest.json", "ro-crate-metadata.json", "log.jsonl", "RETRACTIONS.txt")
 """Written after the README."""
 
 

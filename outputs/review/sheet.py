@@ -22,6 +22,7 @@ import pandas as pd
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import CRSError
 
 from detection.schema import Event, Verdict, as_detections
 from geo.atomic import atomic_file
@@ -185,9 +186,12 @@ def _tables(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, dict[str, Any]]]:
         raise ConfigError(f"{path}: there is no such file")
     try:
         rows = pyogrio.read_dataframe(path, layer=VERDICTS, fid_as_index=True, datetime_as_string=True)
-        detections = as_detections(pyogrio.read_dataframe(path, layer="detections"))
-    except (DataSourceError, DataLayerError, ValueError) as error:
+        shown = pyogrio.read_dataframe(path, layer="detections")
+        detections = as_detections(shown) if getattr(shown, "crs", None) else None
+    except (DataSourceError, DataLayerError, ValueError, CRSError) as error:
         raise ConfigError(f"{path}: expected a sheet as `sitewatch review sheet` makes it; {error}") from error
+    if detections is None:
+        raise ConfigError(f"{path}: its layer detections has no outlines, or no coordinate reference system")
     missing = sorted(set(VERDICT_COLUMNS) - set(rows.columns))
     if missing:
         raise ConfigError(f"{path}: its layer {VERDICTS} lacks {', '.join(missing)}")

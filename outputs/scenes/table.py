@@ -9,12 +9,12 @@ from io import StringIO
 from math import isfinite
 from pathlib import Path
 
+from aoi.read.imported import formula_safe
 from geo.atomic import atomic_file
 from geo.errors import OutputError
 from geo.masks import BESIDE, CAUSES, NODATA
 
 SCENES_NAME = "scenes.csv"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Fate(StrEnum):
@@ -108,11 +108,6 @@ def join_scenes(path: Path, parts: Iterable[Path]) -> None:
     _write(path, lines)
 
 
-def harmless(text: str) -> str:
-    """Return `text` so that no spreadsheet takes it for a formula: with an apostrophe before what would begin one."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
 def _write(path: Path, lines: Iterable[Sequence[str]]) -> None:
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -127,15 +122,15 @@ def _cells(row: SceneRow) -> list[str]:
     causes = [None if shares is None else shares.get(cause, 0.0) for cause in CAUSE_NAMES]
     down, right = row.shift_px or (None, None)
     return [
-        harmless(row.area_id),
-        harmless(row.scene_id),
+        formula_safe(row.area_id),
+        formula_safe(row.scene_id),
         row.observed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        harmless(row.platform),
-        harmless(row.processing_baseline or ""),
+        formula_safe(row.platform),
+        formula_safe(row.processing_baseline or ""),
         "" if row.relative_orbit is None else str(row.relative_orbit),
         "true" if row.fate is Fate.USED else "false",
         row.fate.value,
-        harmless(" ".join(row.reason.split())),
+        formula_safe(" ".join(row.reason.split())),
         *(_number(share) for share in (row.clear_share, *causes, row.restored_share, row.catalogue_cloud_share)),
         _number(down),
         _number(right),

@@ -1,6 +1,6 @@
 """One page that tells what a run found, what it could not see, and why it says so. It needs no network."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -72,13 +72,17 @@ class RunSummary:
     """Path of the table of all scenes, relative to the page, with forward slashes."""
     looks_pictures: Mapping[str, str] = field(default_factory=dict)
     """Area id to the path of the picture of all its scenes, likewise."""
+    more_pictures: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """Detection id to name and path of what else shows it, likewise."""
     perimeters: gpd.GeoDataFrame = field(default_factory=gpd.GeoDataFrame)
     """What is known of the perimeters of facilities, as `detection.schema` has it."""
 
     def __post_init__(self) -> None:
         if self.created_at.utcoffset() is None:
             raise ValueError(f"created_at must be aware; got {self.created_at}")
-        for path in (*self.pictures.values(), *self.looks_pictures.values(), *([self.scenes] if self.scenes else [])):
+        more = [path for shown in self.more_pictures.values() for _, path in shown]
+        scenes = [self.scenes] if self.scenes else []
+        for path in (*self.pictures.values(), *self.looks_pictures.values(), *scenes, *more):
             parts = PurePosixPath(path)
             if parts.is_absolute() or ".." in parts.parts or ":" in path or "\\" in path:
                 raise ValueError(f"what the page shows must lie beside or below the page; got {path}")
@@ -105,6 +109,8 @@ class DetectionView:
     place: str
     sensors: str
     picture: str | None
+    more_pictures: tuple[tuple[str, str], ...]
+    """Name and address."""
     evidence: Evidence
 
 
@@ -177,7 +183,7 @@ def _environment() -> Environment:
 
 def _detections(summary: RunSummary, area_names: Mapping[str, str]) -> Iterator[DetectionView]:
     """Give the detections in the order of the page: by status, then by confidence."""
-    facility_names = _names(summary.facilities)
+    facility_names, more = _names(summary.facilities), summary.more_pictures
     for number, row in enumerate(_ordered(summary.detections), start=1):
         point = row["geometry"].representative_point()
         picture = summary.pictures.get(row["detection_id"])
@@ -199,6 +205,7 @@ def _detections(summary: RunSummary, area_names: Mapping[str, str]) -> Iterator[
             place=lon_lat_words(point.x, point.y),
             sensors=row["sensors"],
             picture=None if picture is None else quote(picture),
+            more_pictures=tuple((name, quote(path)) for name, path in more.get(row["detection_id"], ())),
             evidence=evidence_of(row["evidence"]),
         )
 

@@ -34,6 +34,7 @@ from outputs.scenes.table import SCENES_NAME
 from outputs.store import tables
 from outputs.store.database import Store
 from outputs.store.rows import Rows, document_of, in_parts, in_utc, insert_rows, plain, replace_rows
+from outputs.store.superseded import supersession_rows
 
 _FACILITY_TEXTS = ("name", "names", "kind", "status", "source")
 
@@ -78,6 +79,8 @@ def record_run(store: Store, folder: Path) -> Recorded:
         OutputError: The store does not take it; nothing of it was kept.
 
     """
+    if _is_recorded(store, folder):
+        return Recorded(is_new=False)  # without reading its layers: most runs find nothing new
     contents = run_contents(folder)
     with store.writing() as connection:
         if connection.execute(select(tables.runs.c.run_id).filter_by(run_id=contents.run_id)).first():
@@ -85,6 +88,7 @@ def record_run(store: Store, folder: Path) -> Recorded:
         _refuse_older(connection, contents)
         now = datetime.now(UTC)
         _add_run(connection, contents, now)
+        insert_rows(connection, tables.supersessions, supersession_rows(contents.run_id, contents.report))
         _add_places(connection, contents)
         _add_scenes(connection, contents)
         _add_coverage(connection, contents)
@@ -93,6 +97,17 @@ def record_run(store: Store, folder: Path) -> Recorded:
         moves = _add_moves(connection, contents)
         added = sum(name not in known for name in contents.detections["detection_id"])
         return Recorded(is_new=True, detections=added, versions=versions, moves=moves)
+
+
+def _is_recorded(store: Store, folder: Path) -> bool:
+    """Say whether the store has the run whose manifest stands in `folder`, going by the manifest's content."""
+    try:
+        digest = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()
+    except OSError:
+        return False  # what is wrong is said by who reads it
+    with store.reading() as connection:
+        asked = select(tables.runs.c.run_id).where(tables.runs.c.manifest_sha256 == digest)
+        return connection.execute(asked).first() is not None
 
 
 def _refuse_older(connection: Connection, contents: RunContents) -> None:

@@ -2,6 +2,8 @@
 
 ``detections`` shows each detection as the newest run left it; ``detection_versions`` keeps every state it ever had.
 ``moves``, ``reviews`` and ``ledger`` are only added to; ``standings`` is what the reviews of a detection come to.
+``supersessions`` says which run stands in the place of an earlier one, by area: what the earlier ones told of that area
+was made with other settings, code or scenes. The earlier run is named, even if this store never saw it.
 An assessment of a supplier list is kept whole beside earlier ones. A geometry is in longitude and latitude.
 """
 
@@ -64,6 +66,18 @@ runs = Table(
     Column("manifest_sha256", String(64), nullable=False),
     Column("settings", JSON, nullable=False),
     Column("report", JSON, nullable=False),
+)
+supersessions = Table(
+    "supersessions",
+    metadata,
+    Column("run_id", ForeignKey(runs.c.run_id), primary_key=True),
+    Column("area_id", String(200), primary_key=True),
+    Column("superseded_run_id", String(80), nullable=False),
+    Column("product_was", Text, nullable=False),
+    Column("product_is", Text, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("changes", JSON, nullable=False),
+    Index("ix_supersessions_superseded_run_id", "superseded_run_id"),
 )
 areas = Table(
     "areas",

@@ -5,6 +5,7 @@ import gzip
 import json
 import shutil
 import zipfile
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,15 +14,30 @@ from xml.etree import ElementTree as ET
 import pyogrio
 import pytest
 from PIL import Image
-from shapely.geometry import shape
+from shapely.geometry import Point, box, mapping, shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import Connection, Table, insert, select
 from typer.testing import CliRunner
 
 from detection.schema import Verdict
+from flows.area.pipeline import Job
 from flows.area.reviews import Decision, review_detection
 from flows.cli import app
+from flows.hidden import known_of
+from flows.runs.publish import current_products
 from flows.runs.run import run_workspace
-from tests.flows.conftest import Site, settle
+from flows.settings.workspace import Workspace
+from flows.store import opened
+from geo.crs import reproject
+from outputs.redaction.forbidden import Forbidden, forbidden_of
+from outputs.redaction.leaks import find_leaks
+from outputs.redaction.policy import PUBLIC
+from outputs.redaction.redact import redact
+from outputs.store import tables
+from tests.flows.conftest import EPSG, LEFT_M, TOP_M, Site, settle, site_polygon
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LEFT_AND_TOP_OF_EAST = (LEFT_M["east"], TOP_M - 400, LEFT_M["east"] + 400, TOP_M)
 READER: Any = import_module("pmtiles.reader")  # without annotations
 ATTRIBUTION = "Contains modified Copernicus Sentinel data 2020"
 KML = "{http://www.opengis.net/kml/2.2}"
@@ -262,6 +278,10 @@ def test_what_is_withdrawn_stands_in_the_next_release(own: Path, tmp_path: Path)
     assert (code, "there was a release called 'first' already" in said) == (2, True)
     name = ids_of(own)[0]
     assert ask("withdraw", name, "--reason", "it was snow", "--workspace", str(own))[0] == 0
+    code, said = publish(own, tmp_path / "second", "--audience", "internal")
+    assert (code, "1 left out: withdrawn, and not confirmed again since" in said) == (2, True), said
+    review_detection(own, name, Decision(verdict=Verdict.CONFIRMED, reviewer="gul"))
+    run_workspace(own)
     assert publish(own, tmp_path / "second", "--audience", "internal")[0] == 0
     found = json.loads((tmp_path / "second" / "retractions.json").read_text(encoding="utf-8"))["retractions"]
     assert [(one["fate"], one["claim"], one["reason"]) for one in found] == [("retracted", name, "it was snow")]
@@ -271,7 +291,6 @@ def test_what_is_withdrawn_stands_in_the_next_release(own: Path, tmp_path: Path)
 
 def test_the_public_gets_no_exact_place_nor_picture(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITEWATCH_KEYS", str(tmp_path / "keys"))
-    monkeypatch.setattr("outputs.release.build.find_leaks", lambda *_: ())  # tested with the redaction
     code, said = publish(own, tmp_path / "open")
     assert code == 0, said
     (own_feature,) = json.loads((own / "latest" / "detections.geojson").read_text(encoding="utf-8"))["features"]
@@ -285,13 +304,123 @@ def test_the_public_gets_no_exact_place_nor_picture(own: Path, tmp_path: Path, m
     assert ask("verify", str(tmp_path / "open"))[0] == 0
 
 
+def test_what_was_withheld_is_told_by_rule_in_the_release_and_wholly_beside_the_log(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEWATCH_KEYS", str(tmp_path / "keys"))
+    house = reproject(box(*LEFT_AND_TOP_OF_EAST), from_epsg=EPSG, to_epsg=4326)
+    write_places(tmp_path / "kept.geojson", house)
+    code, said = publish(own, tmp_path / "open", "--protected", str(tmp_path / "kept.geojson"))
+    assert code == 0, said
+    told = json.loads((tmp_path / "open" / "withheld.json").read_text(encoding="utf-8"))
+    assert told["policy"] == "public"
+    counts = {(one["field"], one["reason"]): one["count"] for one in told["withheld"]}
+    assert counts["geometry", "shown as a wider place"] == 1
+    assert counts["pictures", "not shown: they would show where the place is"] == 1
+    path = own / "evidence" / "withheld" / "open.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert {tuple(one.values()) for one in told["withheld"]} <= {tuple(one.values()) for one in kept["withheld"]}
+    assert kept["names_not_searched_for"]["ayse"] == "too short to be told from other words"
+    assert "ayse" not in json.dumps(told)
+    own_id = ids_of(own)[0]
+    for document in (told, kept):
+        assert own_id not in json.dumps(document)
+
+
+def test_the_settings_name_policies_and_protected_places(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEWATCH_KEYS", str(tmp_path / "keys"))
+    (own / "desk.toml").write_text("[desk]\ncell_m = 5000\nk = 1\nwidenings = 0\n", encoding="utf-8")
+    settings = own / "sitewatch.toml"
+    settings.write_text(settings.read_text("utf-8") + '\n[publish]\npolicies = "desk.toml"\n', encoding="utf-8")
+    code, said = publish(own, tmp_path / "open", "--audience", "desk")
+    assert code == 0, said
+    (feature,) = geojson_of(tmp_path / "open")["features"]
+    assert feature["properties"]["position_within_m"] == pytest.approx(3536, rel=0.02)
+    (site,) = json.loads((own / "latest" / "detections.geojson").read_text(encoding="utf-8"))["features"]
+    write_places(own / "kept.geojson", shape(site["geometry"]))
+    settings.write_text(settings.read_text("utf-8") + 'protected = "kept.geojson"\n', encoding="utf-8")
+    code, said = publish(own, tmp_path / "none", "--audience", "desk")
+    assert (code, "may know none of the detections" in said) == (2, True)
+
+
+def write_places(path: Path, *shapes: BaseGeometry) -> None:
+    features = [{"type": "Feature", "properties": {}, "geometry": mapping(one)} for one in shapes]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+
+
+WEST, EAST = (site_polygon(name).centroid for name in ("west", "east"))
+GONE = Point(WEST.x + 0.05, WEST.y)
+SECRETS = {
+    "a firm's name": "What Yengi-Hayat TEXTILE built",
+    "its address": "Seen near no 7 example road, NOWHERE",
+    "its position": "Seen at 45.1000, 5.1000",
+    "a detection that is no more": f"Seen at {GONE.y:.4f}, {GONE.x:.4f}",
+    "its id": "see west-gone-1",
+    "a detection that nobody looked at": f"Seen at {WEST.y:.4f}, {WEST.x:.4f}",
+    "an area": f"Seen at {EAST.y:.4f}, {EAST.x:.4f}",
+    "a reviewer": "found by Tursunay Example",
+}
+HARMLESS = ("Seen at 44.0000, 4.0000 by Nobody Textile", "seen at 39.4700, 75.9900", "a firm at 45.2000, 5.2000")
+
+
+@pytest.fixture
+def knowing(own: Path) -> Path:
+    """Return a workspace whose store knows firms, a detection that is no more, and a reviewer with a long name."""
+    review_detection(own, ids_of(own)[0], Decision(verdict=Verdict.CONFIRMED, reviewer="Tursunay Example"))
+    with opened(Workspace.open(own), is_written=True) as store:
+        assert store is not None
+        with store.writing() as connection:
+            run = connection.execute(select(tables.runs.c.run_id)).scalars().first()
+            add(connection, tables.assessments, assessment_id="a", created_at=NOW, recorded_at=NOW, about={})
+            firm = {"supplier_id": "f", "name": "Yengi Hayat Textile", "address": "No. 7 Example Road, Nowhere"}
+            add(connection, tables.suppliers, assessment_id="a", **firm, geometry=Point(5.1, 45.1), radius_km=0.1)
+            vague = {"supplier_id": "v", "name": "Somewhere In A County Ltd"}
+            add(connection, tables.suppliers, assessment_id="a", **vague, geometry=Point(5.2, 45.2), radius_km=30.0)
+            gone: dict[str, object] = {"detection_id": "west-gone-1", "version": 1, "run_id": run, "document": {}}
+            add(connection, tables.detection_versions, **gone, recorded_at=NOW, geometry=GONE.buffer(0.001))
+    return own
+
+
+def test_all_that_the_workspace_knows_is_searched_for(knowing: Path, tmp_path: Path) -> None:
+    job = Job.open(knowing)
+    known = known_of(job, current_products(job), PUBLIC)
+    assert set(known.detections["detection_id"]) >= set(ids_of(knowing))
+    redacted = redact(known.detections.iloc[:0], PUBLIC, secret=bytes(32))  # nothing is released: all of it is secret
+    forbidden = forbidden_of(known.detections, known.facilities, known.suppliers, redacted, known.more)
+    for number, text in enumerate([*SECRETS.values(), *HARMLESS]):
+        (tmp_path / "text").mkdir(exist_ok=True)
+        (tmp_path / "text" / f"{number}.md").write_text(text, encoding="utf-8")
+    told = {leak.file for leak in find_leaks(tmp_path / "text", forbidden)}
+    assert told == {f"{number}.md" for number in range(len(SECRETS))}
+
+
+def test_a_secret_in_the_seal_itself_stops_the_release(
+    knowing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SITEWATCH_KEYS", str(tmp_path / "keys"))
+    run_workspace(knowing)
+    code, said = publish(knowing, tmp_path / "open", "--publisher", "Yengi Hayat Textile")
+    assert (code, "nothing was released" in said) == (3, True), said
+    assert "ro-crate-metadata.json" in caplog.text
+    assert not (tmp_path / "open").exists()
+
+
+def add(connection: Connection, table: Table, **values: object) -> None:
+    """Add a row, with something in each column that must not be empty."""
+    needed = {one.name: "" for one in table.columns if not one.nullable and one.name not in values}
+    connection.execute(insert(table), needed | values)
+
+
 def test_a_leak_stops_the_release(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from outputs.redaction.leaks import Leak, LeakKind  # noqa: PLC0415 - only here
 
     monkeypatch.setenv("SITEWATCH_KEYS", str(tmp_path / "keys"))
     leak = Leak(file="README.md", where="line 3", kind=LeakKind.NAME, what="the west")
     monkeypatch.setattr("outputs.release.build.find_leaks", lambda *_: (leak,))
-    monkeypatch.setattr("outputs.release.build.forbidden_of", lambda *_: None)
+    monkeypatch.setattr("outputs.release.build.forbidden_of", lambda *_: Forbidden())
     code, said = publish(own, tmp_path / "open")
     assert (code, "README.md" in said, "the west" in said) == (3, True, False)
     assert not (tmp_path / "open").exists()

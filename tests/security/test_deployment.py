@@ -37,13 +37,13 @@ def compose() -> dict[str, Any]:
 
 def test_compose_publishes_nothing_beyond_this_machine_and_holds_no_secret() -> None:
     services = compose()["services"]
-    assert set(services) == {"postgis", "prefect", "sitewatch"}
+    assert set(services) == {"postgis", "prefect", "sitewatch", "guard"}
     for name, service in services.items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
         assert "no-new-privileges:true" in service["security_opt"]
         assert not service.get("privileged")
         tag = service["image"].rpartition(":")[2]
-        assert name == "sitewatch" or tag not in {"latest", service["image"]}
+        assert service["image"] == "localhost/sitewatch:latest" or tag not in {"latest", service["image"]}
         assert set(service.get("depends_on", ())) <= set(services)
         assert set(service["networks"]) <= set(compose()["networks"])
         for key, value in service["environment"].items():
@@ -51,6 +51,9 @@ def test_compose_publishes_nothing_beyond_this_machine_and_holds_no_secret() -> 
                 assert "$" in value or "://" in value or value.startswith("/run/secrets/")
                 assert not re.search(r"://\w+:(?!\$)[^@/]+@", value)
     assert services["sitewatch"]["read_only"] is True
+    assert services["guard"]["read_only"] is True
+    assert services["prefect"]["environment"]["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert services["prefect"]["environment"]["DO_NOT_TRACK"] == "1"
 
 
 def test_the_image_is_no_root_and_pins_its_base() -> None:
@@ -67,12 +70,13 @@ def commands() -> list[list[str]]:
     """Return every command line of sitewatch in what is deployed."""
     units = [path.read_text(encoding="utf-8") for path in sorted(DEPLOY.glob("*.service"))]
     lines = [line for text in units for line in re.findall(r"^ExecStart=\S+/sitewatch (.+)$", text, re.MULTILINE)]
-    return [*(line.split() for line in lines), compose()["services"]["sitewatch"]["command"], ["health", "--quiet"]]
+    composed = [compose()["services"][name]["command"] for name in ("sitewatch", "guard")]
+    return [*(line.split() for line in lines), *composed, ["health", "--quiet"]]
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_line_that_is_deployed_is_one(words: list[str]) -> None:
-    names = [word for word in words if not word.startswith(("-", "/"))][: 2 if words[0] == "flow" else 1]
+    names = [word for word in words if not word.startswith(("-", "/"))][: 2 if words[0] == "schedule" else 1]
     told = CliRunner().invoke(app, [*names, "--help"])
     assert told.exit_code == 0
     assert all(word in told.stdout for word in words if word.startswith("--"))

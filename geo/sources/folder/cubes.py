@@ -32,6 +32,7 @@ from pyproj.exceptions import CRSError as AnyCRSError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from geo.crs import named_crs
 from geo.errors import SourceError
 from geo.masks import SCL
 from geo.scene import Quantity
@@ -311,14 +312,14 @@ def _is_even(centres: NDArray[np.float64]) -> bool:
 def _crs(dataset: xr.Dataset, band: Band, row: SidecarRow | None, path: Path) -> CRS:
     try:
         if row is not None and row.crs is not None:
-            return CRS.from_user_input(row.crs)
+            return CRS.from_user_input(named_crs(row.crs))
         for attributes in _mappings(dataset, dataset[band.variable]):
             crs = _crs_said(attributes)
             if crs is not None:
                 return crs
         if dataset[band.x_dim].attrs.get("standard_name") == "longitude":
             return CRS.from_epsg(4326)
-    except (CRSError, AnyCRSError) as error:
+    except (CRSError, AnyCRSError, ValueError) as error:
         raise SourceError(f"{path}: its coordinate reference system is not understood: {error}") from error
     raise SourceError(
         f"{path}: its coordinate reference system is not known; expected a variable spatial_ref or crs, or tell it "
@@ -339,7 +340,7 @@ def _mappings(dataset: xr.Dataset, variable: xr.DataArray) -> Iterator[Mapping[s
 def _crs_said(attributes: Mapping[str, Any]) -> CRS | None:
     for key in ("crs_wkt", "spatial_ref", "crs"):
         if isinstance(attributes.get(key), str):
-            return CRS.from_user_input(attributes[key])
+            return CRS.from_user_input(named_crs(attributes[key]))
     if "grid_mapping_name" in attributes:
         return CRS.from_wkt(pyproj_crs.CRS.from_cf(dict(attributes)).to_wkt())
     return None

@@ -17,6 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring, iterparse
+
 from geo.errors import SourceError
 from geo.masks import SCL
 from geo.reflectance import Scaling, baseline_number, safe_scalings
@@ -32,6 +35,7 @@ logger = logging.getLogger(__name__)
 METADATA_NAMES = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
 _TILE_METADATA = "MTD_TL.xml"
 _IMAGE_SUFFIX = ".jp2"
+_LARGEST_METADATA = 50_000_000
 _CLOUD_PATTERNS = tuple(
     f"QI_DATA/{name}_{pixel_m}m{_IMAGE_SUFFIX}" for pixel_m in (20, 60) for name in ("MSK_CLDPRB", "*_CLD")
 )
@@ -75,7 +79,7 @@ def read_products(folder: Path) -> tuple[Product, ...]:
     path = next(folder / name for name in METADATA_NAMES if (folder / name).is_file())
     text = _text(path)
     try:
-        said = _Said(ET.fromstring(text))  # noqa: S314 - expat 2.4.1 and later refuse exploding entities; others are not read
+        said = _Said(fromstring(text, forbid_dtd=True))
         scalings = safe_scalings(text)
         granules = _granules(folder, said)
         products = tuple(
@@ -83,6 +87,8 @@ def read_products(folder: Path) -> tuple[Product, ...]:
         )
     except ET.ParseError as error:
         raise SourceError(f"{path}: expected the XML of a Sentinel-2 product: {error}") from error
+    except DefusedXmlException as error:
+        raise SourceError(f"{path}: defines a document type or entities, which no product does") from error
     except (ValueError, OSError) as error:
         raise SourceError(f"{path}: {error}") from error
     except (LookupError, TypeError, AttributeError) as error:
@@ -215,7 +221,7 @@ def _sensed_at(path: Path) -> datetime | None:
     """Return when the tile was seen, by its own metadata, which may be missing."""
     if not path.is_file():
         return None
-    for _, element in ET.iterparse(path):  # noqa: S314 - as above; read only up to the element, for the angles are long
+    for _, element in iterparse(path, forbid_dtd=True):  # read only up to the element, for the angles are long
         if str(element.tag).rpartition("}")[2] == "SENSING_TIME":
             return _moment(element.text or "")
     return None
@@ -251,6 +257,8 @@ def _moment(text: str) -> datetime:
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > _LARGEST_METADATA:
+            raise SourceError(f"{path}: has more than {_LARGEST_METADATA:,} bytes, as no metadata of a product does")
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as UTF-8 text") from error

@@ -39,6 +39,7 @@ from typing import TypeVar
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from geo.crs import named_crs
 from geo.errors import SourceError
 from geo.scene import Quantity
 from geo.sources.folder.names import any_band_id, read_time
@@ -242,7 +243,7 @@ def _quantity(text: str) -> Quantity:
 
 def _crs(text: str) -> str:
     try:
-        CRS.from_user_input(text)
+        CRS.from_user_input(named_crs(text))
     except (CRSError, ValueError):
         raise ValueError(f"{text!r} is no coordinate reference system such as EPSG:32631") from None
     return text

@@ -4,11 +4,12 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -265,7 +266,7 @@ def _with_file_state(item: StacItem) -> StacItem:
     states = []
     for asset in item.bands.values():
         path = Path(asset.href)
-        if path.is_file():
+        with suppress(OSError, ValueError):  # it is not there, or a name that no disk takes: reading it says so
             state = path.stat()
-            states.append(f"{asset.key} {state.st_size} {state.st_mtime_ns}")
+            states += [f"{asset.key} {state.st_size} {state.st_mtime_ns}"] if S_ISREG(state.st_mode) else []
     return replace(item, facts=(*item.facts, *states))

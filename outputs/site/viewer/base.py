@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import shapely
-from shapely.geometry import MultiPolygon, Polygon, mapping
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from outputs.release.places import Town, countries, towns
-from outputs.site.viewer.records import Record
 
 _COUNTRY_DIGITS = 2
 """Of degrees: the outlines are true to a few kilometres."""
@@ -16,11 +17,11 @@ _NEAR_DEG = 4.0
 _MOST_NEAR, _MOST_FAR = 300, 120
 
 
-def ground(records: Sequence[Record]) -> dict[str, Any]:
-    """Return countries as GeoJSON, and the towns to name: the largest of the world, and those nearby."""
+def ground(shapes_4326: Sequence[BaseGeometry]) -> dict[str, Any]:
+    """Return countries as GeoJSON, and the towns to name: the largest of the world, and those near `shapes_4326`."""
     return {
         "countries": _collection(mapping(_land(outline)) for outline in countries()),
-        "towns": [[one.name, round(one.lon, 3), round(one.lat, 3), one.inhabitants] for one in _named(records)],
+        "towns": [[one.name, round(one.lon, 3), round(one.lat, 3), one.inhabitants] for one in _named(shapes_4326)],
     }
 
 
@@ -46,9 +47,17 @@ def _rounded(geometry: Any) -> Any:  # noqa: ANN401  # nested lists of numbers
     return {name: _rounded(value) if name == "coordinates" else value for name, value in geometry.items()}
 
 
-def _named(records: Sequence[Record]) -> list[Town]:
+def ground_points(shapes_4326: Sequence[BaseGeometry]) -> NDArray[np.float64]:
+    """Return the corners and towns of `ground`, longitude and latitude in rows, in the figures that it gives."""
+    drawn = ground(shapes_4326)
+    corners = [shapely.get_coordinates(shape(one["geometry"])) for one in drawn["countries"]["features"]]
+    named = np.array([town[1:3] for town in drawn["towns"]], dtype=np.float64).reshape(-1, 2)
+    return np.vstack([*corners, named])
+
+
+def _named(shapes_4326: Sequence[BaseGeometry]) -> list[Town]:
     """Return the towns that the map may name, the largest first."""
-    places = [record.shape_4326.representative_point() for record in records]
+    places = [one.representative_point() for one in shapes_4326]
     cells = {(round(place.x / _NEAR_DEG), round(place.y / _NEAR_DEG)) for place in places}
     around = {(column + dx, row + dy) for column, row in cells for dx in (-1, 0, 1) for dy in (-1, 0, 1)}
     near = [one for one in towns() if (round(one.lon / _NEAR_DEG), round(one.lat / _NEAR_DEG)) in around]

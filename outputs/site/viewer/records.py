@@ -15,6 +15,8 @@ from outputs.site.viewer.content import SiteContent, detection_id, position_with
 
 _GEOD = Geod(ellps="WGS84")
 _CIRCLE_CORNERS = 48
+PLACE_FIELD = "place"
+"""What a geometry is, in words, where it is no outline."""
 _PLAIN_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _DIGITS = 6
 """Of degrees: a tenth of a metre."""
@@ -30,7 +32,8 @@ class Record:
     """Its name in addresses and file names: safe, unique in the site."""
     properties: Mapping[str, Any]
     shape_4326: BaseGeometry
-    """What the map shows: the published geometry; where the position is inexact, the circle that it lies in."""
+    """What the map shows: the published geometry, also where that is a cell or unit on purpose (then `place` says so);
+    of any other inexact position the circle that it lies in."""
     within_m: float | None
     """How far from its true place it may be shown; None: as found."""
 
@@ -65,11 +68,16 @@ def records_of(content: SiteContent) -> tuple[Record, ...]:
                 number=number,
                 slug=slug,
                 properties=feature["properties"],
-                shape_4326=published if within_m is None else circle(published, within_m),
+                shape_4326=published if within_m is None or _is_place(feature) else circle(published, within_m),
                 within_m=within_m,
             )
         )
     return tuple(found)
+
+
+def _is_place(feature: Mapping[str, Any]) -> bool:
+    """Say whether the geometry is the whole place in which something lies, not a stand-in for its outline."""
+    return bool(feature["properties"].get(PLACE_FIELD)) and feature["geometry"]["type"].endswith("Polygon")
 
 
 def slug_of(identity: str, taken: set[str]) -> str:

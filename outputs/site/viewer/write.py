@@ -1,5 +1,6 @@
 """Write a site: one folder, whole, that any web server or none can show."""
 
+import hashlib
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,6 +140,17 @@ def vendored() -> Iterator[tuple[str, str]]:
             yield file["name"], file["sha256"]
 
 
+def shipped() -> frozenset[str]:
+    """Return the SHA-256 of every file that each site carries as it is: scripts, styles and fonts, the same for all.
+
+    Raises:
+        OutputError: The record of those of others is missing.
+
+    """
+    own = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (_HERE / "static").iterdir()}
+    return frozenset(own | {sha256 for _, sha256 in vendored()})
+
+
 def _vendor_record() -> Sequence[Mapping[str, Any]]:
     with (_HERE / "vendor" / "VENDOR.toml").open("rb") as file:
         found: Sequence[Mapping[str, Any]] = tomllib.load(file)["package"]
@@ -187,7 +199,7 @@ def _write_data(
     }
     target.text(f"{_ASSETS}/data.js", assignment("data", data))
     target.text(f"{_ASSETS}/outlines.js", assignment("outlines", {"type": "FeatureCollection", "features": exact}))
-    target.text(f"{_ASSETS}/ground.js", assignment("ground", ground(records)))
+    target.text(f"{_ASSETS}/ground.js", assignment("ground", ground([one.shape_4326 for one in records])))
 
 
 def _write_pages(target: _Folder, materials: _Materials, language: str) -> None:

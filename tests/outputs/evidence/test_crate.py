@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -98,6 +99,21 @@ def test_every_link_leads_somewhere(release: Path) -> None:
 
     wanted = links(list(graph.values())) - {"https://w3id.org/ro/crate/1.1"}
     assert wanted <= set(graph)
+
+
+def test_every_word_is_a_term_of_the_specification_or_of_prov(release: Path) -> None:
+    """A member that no context explains is dropped by every reader of linked data."""
+    document = json.loads((release / "ro-crate-metadata.json").read_text(encoding="utf-8"))
+    published = json.loads((files("rocrate") / "data" / "ro-crate.jsonld").read_text(encoding="utf-8"))["@context"]
+    terms = {*published, *document["@context"][1]}
+    used = {name for entity in document["@graph"] for name in entity if not name.startswith("@")}
+    kinds = set()
+    for entity in document["@graph"]:
+        said = entity["@type"]
+        kinds |= set(said) if isinstance(said, list) else {said}
+    assert used - terms == set()
+    assert kinds - terms == set()
+    assert all(str(where).startswith(("http://", "https://")) for where in document["@context"][1].values())
 
 
 def test_prov_terms_say_from_what_by_what_and_by_whom(release: Path) -> None:

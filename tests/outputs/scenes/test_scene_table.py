@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outputs.scenes.table import COLUMNS, Fate, SceneRow, harmless, join_scenes, write_scenes
+from aoi.read.imported import formula_safe
+from outputs.scenes.table import COLUMNS, Fate, SceneRow, join_scenes, write_scenes
 
 
 def row(**changes: object) -> SceneRow:
@@ -53,7 +54,7 @@ def test_what_is_not_known_is_empty_and_not_nought(tmp_path: Path) -> None:
 
 @given(text=st.text(max_size=20))
 def test_no_text_can_begin_a_formula(text: str) -> None:
-    made = harmless(text)
+    made = formula_safe(text)
     assert not made.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert made.removeprefix("'") == text.removeprefix("'")
 

@@ -149,10 +149,23 @@
     map.getSource("dots").setData(collection(shown.map(point)));
   };
 
+  /** Several in one wide cell would hide each other: the marks stand side by side in it, as far from any truth as before. */
+  const spread = (records) => {
+    const cells = {};
+    for (const record of records) if (record.within) (cells[record.bounds.join()] ||= []).push(record);
+    for (const inside of Object.values(cells)) {
+      inside.forEach((record, index) => {
+        const [west, , east] = record.bounds;
+        if (inside.length > 1) record.at = [west + ((east - west) * (index + 1)) / (inside.length + 1), record.at[1]];
+      });
+    }
+  };
+
   /** Make the map; `on.choose(id)` is told of a click, `on.move(view)` of a new view. Rejects where WebGL is missing. */
   site.makeMap = async (container, layer, state, on) => {
     const root = document.body.dataset.root;
     const outlines = await outlineSource(root);
+    spread(site.data.records);
     const map = start(container, state, outlines);
     let now = { shown: [], chosen: "" };
     const labels = () => site.drawLabels(map, layer, now.shown, now.chosen);

@@ -69,3 +69,13 @@ def test_an_inexact_position_is_shown_as_its_circle_and_never_as_an_outline(samp
     near, exact = (one["geometry"] for one in outlines(records_of(content))["features"])
     assert len(near["coordinates"][0]) == 49
     assert exact == mapping(shape)
+
+
+def test_a_cell_that_is_the_place_itself_is_shown_as_it_is(sample: Callable[..., SiteContent]) -> None:
+    cell = box(88.0, 43.0, 88.2, 43.1)
+    told = {"position_within_m": 9000.0, "place": "somewhere in a cell"}
+    content = sample(features=_collection(_feature("a", cell, **told), _feature("b", cell.centroid, **told)))
+    shown, circled = records_of(content)
+    assert shown.shape_4326.equals(cell)
+    assert shown.within_m == 9000.0
+    assert len(circled.shape_4326.exterior.coords) > 40
