@@ -17,6 +17,8 @@ from flows.commands import (
     ogc,
     publish,
     review,
+    schedule,
+    state,
     store,
     suppliers,
 )
@@ -41,6 +43,8 @@ for name, group in (
     ("notices", notices.app),
     ("ogc", ogc.app),
     ("review", review.app),
+    ("schedule", schedule.app),
+    ("state", state.app),
     ("store", store.app),
     ("suppliers", suppliers.app),
 ):
@@ -48,9 +52,13 @@ for name, group in (
 app.command("match", epilog=suppliers.CODES)(suppliers.match)
 for command in (evidence.verify, evidence.sign, evidence.timestamp, evidence.withdraw):
     app.command(epilog=evidence.CODES)(command)
+app.command("serve", epilog=EXIT_CODES)(schedule.serve)
 app.command("health", epilog=health.CODES)(health.health)
 app.command("dossier", epilog=EXIT_CODES)(dossier.dossier)
 app.command("publish", epilog=EXIT_CODES)(publish.publish)
+app.command("why", epilog=EXIT_CODES)(state.why)
+app.command("reprocess", epilog=EXIT_CODES)(state.reprocess)
+app.command("backfill", epilog=EXIT_CODES)(state.backfill)
 
 
 @app.callback()

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from aoi.read.vector import read_areas
+from flows.schedule.guard import is_scheduled, starts_alarms
 from flows.settings.config import SentinelHubSettings
 from flows.settings.workspace import Workspace
 from flows.show import Show, plural, show_table
@@ -90,6 +91,7 @@ def health_of(root: Path, limits: Limits, *, at: datetime | None = None) -> Heal
     now = at or datetime.now(UTC)
     checks = (
         _last_run(workspace, limits, now),
+        *_schedule(workspace, now),
         _store(workspace),
         _disk(workspace, limits),
         *_quota(workspace, now),
@@ -103,8 +105,18 @@ def _last_run(workspace: Workspace, limits: Limits, now: datetime) -> Check:
     if not stamps:
         return Check(name="last_run", state=State.FAILING, text="there has been no run")
     hours = (now - stamps[-1]).total_seconds() / 3600
-    state = State.FAILING if hours > limits.run_hours else State.OK
+    is_late = hours > limits.run_hours and not is_scheduled(workspace)  # the schedule knows what is late
+    state = State.FAILING if is_late else State.OK
     return Check(name="last_run", state=state, text=f"began {hours:.1f} hours ago", value=round(hours, 3))
+
+
+def _schedule(workspace: Workspace, now: datetime) -> Iterator[Check]:
+    """Yield whether scheduled runs start, by the workspace's own record; where none were set up, nothing."""
+    if not is_scheduled(workspace):
+        return
+    alarms = starts_alarms(workspace.root, at=now)
+    text = "; ".join(one.text for one in alarms) or "runs start when they are due"
+    yield Check(name="schedule", state=State.FAILING if alarms else State.OK, text=text, value=len(alarms))
 
 
 def _stamp(path: Path) -> datetime | None:
@@ -173,6 +185,7 @@ def metrics(health: Health) -> str:
         "last_run": ("last_run_age_hours", "Hours since the last run began."),
         "disk_free": ("disk_free_megabytes", "Space left where the workspace is."),
         "quota_left_units": ("quota_left_units", "Processing units left of this month's budget."),
+        "schedule": ("schedule_alarms", "How many things are wrong with scheduled runs."),
         "areas_without_clear_look": ("areas_without_clear_look", "Areas without a recent clear look."),
     }
     lines = []

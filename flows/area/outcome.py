@@ -120,14 +120,19 @@ class RunReport:
 
 def failed(area_id: str, error: BaseException, *, seconds: float = 0.0) -> AreaOutcome:
     """Return the outcome of an area that `error` stopped."""
-    reason = str(error) if isinstance(error, SitewatchError) else f"unexpected {type(error).__name__}: {error}"
     return AreaOutcome(
         area_id=area_id,
         state=State.NOT_DONE if isinstance(error, QuotaExceededError) else State.FAILED,
-        reason=" ".join(reason.split()),
+        reason=one_line(error),
         seconds=seconds,
         stops_run=isinstance(error, QuotaExceededError),
     )
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, in one line; of which kind it was where it is not one that sitewatch knows."""
+    said = str(error) if isinstance(error, SitewatchError) else f"unexpected {type(error).__name__}: {error}"
+    return " ".join(said.split())
 
 
 def not_started(area_id: str, reason: str) -> AreaOutcome:

@@ -1,6 +1,7 @@
 """Draw the pictures of one area's detections: which look, which surroundings, under which name."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,6 +23,8 @@ from outputs.pictures.series import Series, write_series
 from outputs.pictures.timelapse import Film, choose_frames, write_timelapse
 from outputs.rasters.maps import Further
 from outputs.vocabulary import EVENT_WORDS, review_words, words
+
+logger = logging.getLogger(__name__)
 
 MARGIN_M = 250.0
 """How much of the surroundings a picture shows on each side."""
@@ -80,6 +83,9 @@ def draw_pictures(
     """
     marks = tuple(_mark(facility, epsg=stack.grid.epsg) for facility in surroundings.facilities)
     for row in detections.itertuples():
+        if not _is_shown_by(stack.days, row):
+            logger.info("%s: no picture: the looks do not lie on both sides of its beginning", row.detection_id)
+            continue  # found when the period was another one
         looks = chip(stack, row.geometry, margin_m=MARGIN_M)
         picture, shown = _picture(row, looks, surroundings, marks=marks)
         draw_before_after(folders.pictures / picture_name(row.detection_id), picture)
@@ -88,6 +94,12 @@ def draw_pictures(
         write_series(folders.series / picture_name(row.detection_id), _series(row, stack, looks, surroundings))
         for ending in folders.formats:
             write_timelapse(folders.timelapses / f"{row.detection_id}.{ending}", _film(row, looks, surroundings))
+
+
+def _is_shown_by(days: Sequence[date], row: Any) -> bool:  # noqa: ANN401  # a row has no type of its own
+    """Say whether there are looks at a detection before it began and after."""
+    after, by, last = (_day(stamp) for stamp in (row.onset_after, row.onset_by, row.last_seen_on))
+    return any(day <= after for day in days) and any(by <= day <= last for day in days)
 
 
 def picture_name(detection_id: str) -> str:

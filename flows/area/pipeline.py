@@ -7,40 +7,41 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
-from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 from shapely.geometry import Polygon, box
-from shapely.geometry.base import BaseGeometry
 
 from aoi.areas import Area
 from aoi.facilities import Facility
 from aoi.read.vector import read_areas, read_facilities
-from detection.blocks import Room
+from detection.blocks import Crew, Room
 from detection.detect import Findings, find_changes, no_imagery
-from detection.life.history import Circumstances, Review, follow_up
-from detection.life.lifecycle import carry_ids
-from detection.schema import Event, Outcome
+from detection.life.history import Review
+from detection.schema import Outcome
+from flows.area.answering import answered
 from flows.area.drawing import Drawn, draw_all
+from flows.area.ingredients import MadeFrom, Origin, made_from, origin_of, settings_of, watched_facts
+from flows.area.journal import Journal, Stage
+from flows.area.noted import decision_facts, kept_facts, spent_facts
 from flows.area.outcome import AreaOutcome, State, failed
-from flows.area.perimeters import Answered, Asked, ask_about, facilities_asked, night_months, wanted
+from flows.area.perimeters import night_months, wanted
 from flows.area.plan import Action, Inputs, Step, decide
 from flows.area.product import (
     Product,
     Record,
     find_product,
     new_product,
+    outcome_of,
     seal,
     write_history,
     write_layers,
 )
 from flows.area.reviews import digest_lines, known_false_alarms, standing_reviews
 from flows.area.screening import begin_screen, screen_area, screening_of
-from flows.reading.blocks import check_blocks, read_area, room_for, seen_shares
+from flows.reading.blocks import check_blocks, read_area, room_for
 from flows.reading.looks import (
     NEWEST,
     OLDEST,
@@ -54,7 +55,6 @@ from flows.reading.looks import (
 from flows.reading.radar import RadarLooks, find_radar, radar_rows, radar_workspace, read_radar
 from flows.reading.scenes import scene_rows, with_not_seen
 from flows.reading.sources import make_source
-from flows.settings.config import HOW_NOT_WHAT
 from flows.settings.version import code_version, digest
 from flows.settings.workspace import Workspace
 from geo.choice import Choice
@@ -66,14 +66,11 @@ from geo.sources.base import ImagerySource, SceneRef
 from geo.sources.ledger import spending_on
 from geo.sources.nightlight import MonthFile, months_digest
 from outputs.pictures.timelapse import check_formats
-from outputs.review.corrections import FalseAlarm, as_found, corrected
+from outputs.review.corrections import FalseAlarm
 from outputs.risk.join import join_facilities
 from outputs.scenes.table import SCENES_NAME, write_scenes
 
 logger = logging.getLogger(__name__)
-
-MOST = 0.5
-"""A look at less of a place (0-1) than this is no look at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,10 +89,14 @@ class Job:
     """The same job with radar as its source; None where the settings name no radar."""
     night: Sequence[MonthFile] = ()
     """Monthly composites of night light, ascending."""
+    crew: Crew | None = None
+    """Who works on the blocks of an area that does not fit into memory; None: this process."""
+    run: str = ""
+    """The stamp of the run that it is done for, as the journals name it; empty outside of a run."""
 
     @classmethod
-    def open(cls, root: Path) -> "Job":
-        """Return the job that the workspace in `root` describes.
+    def open(cls, root: Path, *, run: str = "") -> "Job":
+        """Return the job that the workspace in `root` describes, for the run of that stamp.
 
         Raises:
             ConfigError: The settings are wrong, or there is no area to watch.
@@ -118,6 +119,7 @@ class Job:
             reviews=standing_reviews(workspace),
             false_alarms=known_false_alarms(workspace),
             night=night_months(workspace),
+            run=run,
         )
         watched_by_radar = radar_workspace(workspace)
         if watched_by_radar is None:
@@ -170,28 +172,47 @@ def watch_area(job: Job, area_id: str, *, force: bool = False) -> AreaOutcome:
         SitewatchError: No product could be made; an earlier one still stands.
 
     """
-    with spending_on(area_id):
-        return _watch(job, area_id, force=force)
-
-
-def _watch(job: Job, area_id: str, *, force: bool) -> AreaOutcome:
+    journal = Journal(job.workspace.area_dir(area_id), run=job.run, code=code_version())
     began = perf_counter()
-    area = job.areas[area_id]
-    refs = find_scenes(job.source, area, job.workspace.config)
-    choice = choose_scenes(job.source, refs, area, job.workspace.config)
-    radar = find_radar(job.radar.source, area, job.radar.workspace.config) if job.radar else None
-    chosen = [*choice.chosen, *(radar.chosen if radar else ())]
-    before = find_product(job.workspace.area_dir(area_id))
-    known = screening_of(before, choice.chosen, radar.chosen if radar else (), job.workspace.config.monitor)
-    existing = before.as_existing() if before else None
-    step = decide(area_id, inputs_of(job, area, chosen), existing, force=force, screening=known)
+    with spending_on(area_id) as spent:
+        try:
+            journal.begin()
+            outcome = _watch(job, area_id, force=force, journal=journal)
+            journal.end(outcome, spent)
+        except Exception as error:
+            journal.fail(failed(area_id, error, seconds=perf_counter() - began), spent)
+            raise
+    return outcome
+
+
+def _watch(job: Job, area_id: str, *, force: bool, journal: Journal) -> AreaOutcome:
+    began = perf_counter()
+    area, config = job.areas[area_id], job.workspace.config
+    with journal.stage(Stage.SEARCH) as facts:
+        refs = find_scenes(job.source, area, config)
+        facts["scenes"] = len(refs)
+    with journal.stage(Stage.CHOOSE) as facts:
+        choice = choose_scenes(job.source, refs, area, config)
+        radar = find_radar(job.radar.source, area, job.radar.workspace.config) if job.radar else None
+        chosen = [*choice.chosen, *(radar.chosen if radar else ())]
+        facts.update(chosen=len(choice.chosen), radar=len(chosen) - len(choice.chosen))
+    with journal.stage(Stage.DECIDE) as facts:
+        before = find_product(job.workspace.area_dir(area_id))
+        known = screening_of(before, choice.chosen, radar.chosen if radar else (), config.monitor)
+        existing = before.as_existing() if before else None
+        step = decide(area_id, inputs_of(job, area, chosen), existing, force=force, screening=known)
+        origin = origin_of(made_from_of(job, area), step.inputs, before.record if before else None, chosen)
+        facts.update(decision_facts(step, origin, before.record if before else None))
     if step.action is Action.MONITOR and before is not None:
-        step = screen_area(job.source, job.workspace.config, area, choice.chosen, before=before, step=step)
+        with journal.stage(Stage.SCREEN) as facts:
+            step = screen_area(job.source, config, area, choice.chosen, before=before, step=step)
+            facts.update(action=step.action, reason=step.reason)
     if step.action is Action.RUN or before is None:
-        product, state = _make(job, area, choice, step=step, before=before, radar=radar), State.DONE
+        product = _make(job, area, choice, step=step, before=before, radar=radar, origin=origin, journal=journal)
+        state = State.DONE
     else:
         product, state = before, State.SCREENED if step.action is Action.MONITOR else State.UP_TO_DATE
-    outcome = as_outcome(product, state=state, reason=step.reason, seconds=perf_counter() - began)
+    outcome = outcome_of(product, state=state, reason=step.reason, seconds=perf_counter() - began)
     logger.info("%s: %s (%s) %s %.1f s", area_id, state, step.reason, outcome.outcome, outcome.seconds)
     return outcome
 
@@ -208,32 +229,28 @@ def watch_or_fail(job: Job, area_id: str, *, force: bool = False) -> AreaOutcome
 
 def inputs_of(job: Job, area: Area, refs: Sequence[SceneRef]) -> Inputs:
     """Return all that the product of `area` is made from."""
-    config = job.workspace.config
-    settings = {
-        "detection": asdict(config.detection),
-        "join": asdict(config.join),
-        "grid": config.grid.model_dump(),
-        "credit": job.source.credit,
-        "source": config.source.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)),
-        "pictures": config.limits.pictures,
-        "products": config.products.model_dump(mode="json"),
-        "scenes": asdict(config.scenes),
-        "persistence": asdict(config.persistence),
-    }
-    if job.radar:
-        radar = job.radar.workspace.config.source
-        settings["radar"] = [radar.model_dump(mode="json", exclude=set(HOW_NOT_WHAT)), job.radar.source.credit]
-    if job.night:
-        settings["nightlight"] = months_digest(job.night)
     places = facilities_near(job, area)
+    lines = digest_lines(area, job.reviews, job.false_alarms, job.workspace.config)
     return Inputs(
-        area=digest(asdict(area) | {"polygon_4326": area.polygon_4326.wkb_hex}),
-        settings=digest(settings),
+        area=digest(watched_facts(area) | {"polygon_4326": area.polygon_4326.wkb_hex}),
+        settings=digest(_settings(job)),
         facilities=digest([asdict(place) | {"location_4326": place.location_4326.wkb_hex} for place in places]),
         code=code_version(),
         scenes={ref.scene_id: ref.fingerprint for ref in refs},
-        reviews=digest(lines) if (lines := digest_lines(area, job.reviews, job.false_alarms, config)) else "",
+        reviews=digest(lines) if lines else "",
     )
+
+
+def made_from_of(job: Job, area: Area) -> MadeFrom:
+    """Return the values behind the hashes of `inputs_of`."""
+    lines = digest_lines(area, job.reviews, job.false_alarms, job.workspace.config)
+    return made_from(_settings(job), area, facilities_near(job, area), lines)
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    radar = (job.radar.workspace.config.source, job.radar.source.credit) if job.radar else None
+    night = months_digest(job.night) if job.night else ""
+    return settings_of(job.workspace.config, credit=job.source.credit, radar=radar, night=night)
 
 
 def facilities_near(job: Job, area: Area) -> list[Facility]:
@@ -249,70 +266,86 @@ def facilities_near(job: Job, area: Area) -> list[Facility]:
     ]
 
 
-def as_outcome(product: Product, *, state: State, reason: str, seconds: float) -> AreaOutcome:
-    """Return what `product` says, as the outcome of a run."""
-    record = product.record
-    return AreaOutcome(
-        area_id=record.area_id,
-        state=state,
-        reason=reason,
-        outcome=record.outcome,
-        statuses=record.statuses,
-        looks=record.looks,
-        clear_looks=record.clear_looks,
-        problems=record.problems,
-        seconds=seconds,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    looks: Looks
+    heard: RadarLooks
+    found: Findings
+
+
+def _look(job: Job, area: Area, choice: Choice, *, radar: Choice | None, journal: Journal) -> _Seen:
+    """Read the scenes and find what changed."""
+    config, grid = job.workspace.config, area_grid(area, job.workspace.config)
+    limit_mb = config.limits.memory_mb
+    check_blocks(area.area_id, choice.chosen, grid, limit_mb=limit_mb)
+    with room_for(choice.chosen, grid, limit_mb=limit_mb, folder=job.workspace.state_dir, crew=job.crew) as room:
+        with journal.stage(Stage.READ) as facts, spending_on(area.area_id) as spent:
+            facts.update(kept_facts(job.source, choice.chosen, grid))
+            looks = read_area(
+                job.source,
+                choice.chosen,
+                grid,
+                area_id=area.area_id,
+                masks=MaskSettings.of(config),
+                at_once=scenes_at_once(config),
+                room=room,
+            )
+            heard = _read_radar(job, area, radar, grid=grid)
+            facts.update(unreadable=len(looks.unread), **spent_facts(spent))
+        with journal.stage(Stage.DETECT) as facts:
+            found = with_not_seen(_findings(job, area, looks, grid=grid, radar=heard.stack, room=room), looks, choice)
+            facts["detections"] = len(found.detections)
+    return _Seen(looks=looks, heard=heard, found=found)
 
 
 def _make(  # noqa: PLR0913  # what it is made from, each under its name
-    job: Job, area: Area, choice: Choice, *, step: Step, before: Product | None, radar: Choice | None
+    job: Job,
+    area: Area,
+    choice: Choice,
+    *,
+    step: Step,
+    before: Product | None,
+    radar: Choice | None,
+    origin: Origin,
+    journal: Journal,
 ) -> Product:
     """Read, detect, join, draw; write the product and make it the area's current one."""
-    config = job.workspace.config
-    grid = area_grid(area, config)
-    limit_mb = config.limits.memory_mb
-    check_blocks(area.area_id, choice.chosen, grid, limit_mb=limit_mb)
-    with room_for(choice.chosen, grid, limit_mb=limit_mb, folder=job.workspace.state_dir) as room:
-        looks = read_area(
-            job.source,
-            choice.chosen,
-            grid,
-            area_id=area.area_id,
-            masks=MaskSettings.of(config),
-            at_once=scenes_at_once(config),
-            room=room,
-        )
-        heard = _read_radar(job, area, radar, grid=grid)
-        found = with_not_seen(_findings(job, area, looks, grid=grid, radar=heard.stack, room=room), looks, choice)
-    answered = _answered(job, area, found, before, grid=grid)
-    detections = answered.followed.detections
+    config, grid, near = job.workspace.config, area_grid(area, job.workspace.config), facilities_near(job, area)
+    seen = _look(job, area, choice, radar=radar, journal=journal)
+    looks, found, heard = seen.looks, seen.found, seen.heard
+    with journal.stage(Stage.PERIMETERS) as facts:
+        told = answered(job, area, found, before, grid=grid, near=near)
+        facts["perimeters"] = len(told.perimeters)
+    detections, inside = told.followed.detections, grid.is_inside(area.polygon_4326)
     area_dir = job.workspace.area_dir(area.area_id)
-    with new_product(area_dir, step.inputs.key) as unfinished:
-        write_layers(unfinished, detections, found.coverage, answered.perimeters)
-        write_history(unfinished, [*(before.history() if before else ()), *answered.followed.moves])
-        rows = scene_rows(area.area_id, choice, looks, found, grid.is_inside(area.polygon_4326))
-        heard_rows = radar_rows(area.area_id, heard, grid.is_inside(area.polygon_4326))
-        write_scenes(unfinished / SCENES_NAME, [*rows, *heard_rows])
-        drawn = Drawn(
-            workspace=job.workspace,
-            area=area,
-            source=job.source,
-            refs=choice.chosen,
-            looks=looks,
-            found=found,
-            rows=rows,
-            detections=detections,
-            facilities=facilities_near(job, area),
-            heard=heard,
-            radar_credit=job.radar.source.credit if job.radar else "",
-        )
-        draw_all(unfinished, drawn)
-        seal(unfinished, replace(_record(step, looks, detections, found.coverage), radar_years=heard.years))
+    with new_product(area_dir, step.inputs.key, superseded=config.keep.superseded) as unfinished:
+        with journal.stage(Stage.DRAW):
+            write_layers(unfinished, detections, found.coverage, told.perimeters)
+            write_history(unfinished, [*(before.history() if before else ()), *told.followed.moves])
+            rows = scene_rows(area.area_id, choice, looks, found, inside)
+            write_scenes(unfinished / SCENES_NAME, [*rows, *radar_rows(area.area_id, heard, inside)])
+            drawn = Drawn(
+                workspace=job.workspace,
+                area=area,
+                source=job.source,
+                refs=choice.chosen,
+                looks=looks,
+                found=found,
+                rows=rows,
+                detections=detections,
+                facilities=near,
+                heard=heard,
+                radar_credit=job.radar.source.credit if job.radar else "",
+            )
+            draw_all(unfinished, drawn)
+        with journal.stage(Stage.SEAL) as facts:
+            record = _record(step, looks, detections, found.coverage)
+            seal(unfinished, replace(record, radar_years=heard.years, run=journal.run, **origin.as_facts()))
+            facts["key"] = step.inputs.key
     product = find_product(area_dir)
     if product is None:
         raise RuntimeError(f"{area_dir}: the product cannot be read back")
-    begin_screen(product, found, choice.chosen, grid.is_inside(area.polygon_4326), config)
+    begin_screen(product, found, choice.chosen, inside, config)
     return product
 
 
@@ -339,45 +372,6 @@ def _findings(  # noqa: PLR0913  # what is looked at, and with what means
     # What is said of an area holds inside its own outline, not in the surroundings that were read with it.
     outline_m = reproject(area.polygon_4326, from_epsg=LON_LAT_EPSG, to_epsg=grid.epsg)
     return replace(found, detections=wanted(joined, area), coverage=found.coverage.set_geometry([outline_m]))
-
-
-def _answered(job: Job, area: Area, found: Findings, before: Product | None, *, grid: Grid) -> Answered:
-    """Set what was found beside what the last run left and what people decided; then ask about known facilities."""
-    previous = wanted(as_found(before.detections()), area) if before and before.is_intact() else None
-    now = _circumstances(job, found, previous, grid=grid)
-    reviews, params = job.reviews.get(area.area_id, ()), job.workspace.config.detection
-    earlier = None if previous is None else previous[previous["event"] != Event.DESECURITISATION.value]
-    followed = follow_up(carry_ids(found.detections, earlier), earlier, reviews, now, params.lifecycle)
-    asked = Asked(
-        area=area,
-        facilities=facilities_asked(area, facilities_near(job, area), params),
-        params=params,
-        reviews=reviews,
-        night=job.night,
-    )
-    answered = ask_about(asked, found, followed, previous, now)
-    published = corrected(answered.followed.detections, reviews, job.false_alarms)
-    return replace(answered, followed=replace(answered.followed, detections=published))
-
-
-def _circumstances(job: Job, found: Findings, previous: gpd.GeoDataFrame | None, *, grid: Grid) -> Circumstances:
-    period_end = found.coverage["period_end"].iloc[0]
-    tables = (found.detections, previous)
-    known = [day.date() for table in tables if table is not None for day in table["last_seen_on"]]
-    return Circumstances(
-        last_look=max(known, default=OLDEST) if pd.isna(period_end) else period_end.date(),
-        seen_on=partial(_seen_on, found, grid),
-        settings_hash=job.workspace.config.detection.settings_hash,
-    )
-
-
-def _seen_on(found: Findings, grid: Grid, outline_m: BaseGeometry) -> list[date]:
-    """Return the days of the looks that counted on which most of a place was clearly seen."""
-    if found.registered is None:
-        return []
-    here = grid.is_inside(reproject(outline_m, from_epsg=grid.epsg, to_epsg=LON_LAT_EPSG))
-    shares = seen_shares(found.registered, here)
-    return [day for day, share in zip(found.registered.days, shares, strict=False) if share >= MOST]
 
 
 def _record(step: Step, looks: Looks, detections: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> Record:

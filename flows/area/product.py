@@ -16,10 +16,15 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from detection.life.history import Move
 from detection.schema import Outcome, as_coverage, as_detections, as_perimeters, perimeters_frame
+from flows.area.ingredients import MadeFrom
+from flows.area.outcome import AreaOutcome, State
 from flows.area.plan import Existing, Inputs
+from flows.area.superseded import FOLDER as SUPERSEDED_NAME
+from flows.area.superseded import Superseding, lay_aside, settle
 from flows.settings.workspace import point_to, writing
 from geo.atomic import atomic_folder
 from geo.errors import OutputError
+from outputs.scenes.table import SCENES_NAME
 
 RECORD_NAME = "result.json"
 LAYERS_NAME = "area.gpkg"
@@ -27,6 +32,10 @@ PERIMETERS_LAYER = "perimeters"
 HISTORY_NAME = "history.jsonl"
 PICTURES_NAME = "pictures"
 RECORD_VERSION = 1
+KEPT_NAMES = (RECORD_NAME, LAYERS_NAME, HISTORY_NAME, SCENES_NAME)
+"""What is kept of a product that is superseded."""
+SUPERSEDED = 10
+"""How many are kept, unless the settings say otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,14 @@ class Record:
     """The years of the scenes that were used, for the credit line."""
     radar_years: tuple[int, ...] = ()
     """The same of radar."""
+    run: str = ""
+    """The stamp of the run that made it; empty for products of earlier versions."""
+    made_from: MadeFrom | None = None
+    """The values behind the hashes of `inputs`; None for products of earlier versions."""
+    supersedes: tuple[str, ...] = ()
+    """Why it stands in the place of the one before; empty where it goes on from it, or there was none."""
+    changes: tuple[str, ...] = ()
+    """What it is made from otherwise than the one before, but for scenes."""
     files: Mapping[str, str]
     """Path inside the product's folder to the sha256 of what was written."""
 
@@ -92,19 +109,41 @@ class Product:
         return Existing(inputs=self.record.inputs, is_intact=self.is_intact())
 
 
+def outcome_of(product: Product, *, state: State, reason: str, seconds: float) -> AreaOutcome:
+    """Return what `product` says, as the outcome of a run."""
+    record = product.record
+    return AreaOutcome(
+        area_id=record.area_id,
+        state=state,
+        reason=reason,
+        outcome=record.outcome,
+        statuses=record.statuses,
+        looks=record.looks,
+        clear_looks=record.clear_looks,
+        problems=record.problems,
+        seconds=seconds,
+    )
+
+
 def find_product(area_dir: Path) -> Product | None:
     """Return the current product of an area, or None where there is none that can be read."""
     try:
         folder = (area_dir / "current").resolve(strict=True)
-        document = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
-        return Product(folder=folder, record=_record(document))
+        return Product(folder=folder, record=read_record(folder))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # missing, or damaged past reading: it is made again
 
 
 @contextmanager
-def new_product(area_dir: Path, key: str) -> Iterator[Path]:
+def new_product(area_dir: Path, key: str, *, superseded: int = SUPERSEDED) -> Iterator[Path]:
     """Give a folder to write a product into; when all is written it becomes the area's current one, in one step.
+
+    Where its record says that it supersedes the one before, that is kept, without pictures and maps.
+
+    Args:
+        area_dir: The area's folder.
+        key: Of the product.
+        superseded: So many superseded products are kept at most.
 
     Raises:
         OutputError: The disk does not take it; the earlier product still stands.
@@ -113,10 +152,36 @@ def new_product(area_dir: Path, key: str) -> Iterator[Path]:
     folder = next(name for name in (area_dir / f"{key}-{turn}" for turn in count(1)) if not name.exists())
     with atomic_folder(folder) as unfinished:
         yield unfinished
+    settle(area_dir, most=superseded)  # what a run that was killed just after the step left
+    before, why = (area_dir / "current").resolve(), _superseding(folder)
+    if why is not None and superseded and before.is_dir():
+        lay_aside(area_dir, before, folder, why, names=KEPT_NAMES)
     point_to(area_dir / "current", folder)
+    settle(area_dir, most=superseded)
     for other in area_dir.iterdir():
-        if other.is_dir() and not other.is_symlink() and other != folder:
+        if other.is_dir() and not other.is_symlink() and other not in (folder, area_dir / SUPERSEDED_NAME):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _superseding(folder: Path) -> Superseding | None:
+    """Return why the product in `folder` supersedes the one before; None where it goes on from it."""
+    try:
+        record = read_record(folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not a product with a record
+    if not record.supersedes:
+        return None
+    return Superseding(reasons=record.supersedes, changes=record.changes, run=record.run)
+
+
+def read_record(folder: Path) -> Record:
+    """Return the record of the product in `folder`.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: It is missing, damaged or of another version.
+
+    """
+    return _record(json.loads((folder / RECORD_NAME).read_text(encoding="utf-8")))
 
 
 def write_layers(
@@ -171,6 +236,9 @@ def _record(document: dict[str, Any]) -> Record:
             "problems": tuple(document["problems"]),
             "years": tuple(document["years"]),
             "radar_years": tuple(document.get("radar_years", ())),
+            "supersedes": tuple(document.get("supersedes", ())),
+            "changes": tuple(document.get("changes", ())),
+            "made_from": MadeFrom(**document["made_from"]) if document.get("made_from") else None,
         }
     )
 

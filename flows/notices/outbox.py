@@ -8,7 +8,7 @@ came from; a message in the transaction that takes its items. Neither addresses 
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -107,6 +107,16 @@ class Outbox:
     def fact(self, name: str) -> str:
         """Return ``workspace``, a random name of this outbox, or ``made_at``."""
         return str(self._connection.execute("SELECT value FROM facts WHERE name = ?", [name]).fetchone()[0])
+
+    def standing(self) -> dict[str, tuple[datetime, str]]:
+        """Return the alarms that were told and not called off: by key, since when and in which words."""
+        found = self._connection.execute("SELECT value FROM facts WHERE name = 'alarms'").fetchone()
+        return {key: (_time(at), text) for key, (at, text) in json.loads(found[0]).items()} if found else {}
+
+    def set_standing(self, alarms: Mapping[str, tuple[datetime, str]]) -> None:
+        """Keep which alarms stand."""
+        told = json.dumps({key: (_text(at), text) for key, (at, text) in alarms.items()})
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('alarms', ?)", [told])
 
     def done(self, kind: str) -> set[str]:
         """Return the keys that were taken note of."""

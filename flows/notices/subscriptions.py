@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from detection.schema import Event, Status
-from flows.settings.config import Section
+from flows.settings.section import Section
 from flows.settings.workspace import Workspace
 from geo.errors import ConfigError
 from geo.sources.sentinelhub.credentials import Secret

@@ -5,10 +5,10 @@ comes of it is one stack, as of an area that was read at once, but its pixels li
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -19,13 +19,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from detection.blocks import Maps, Plan, Room, Window
+from detection.blocks import Crew, Maps, Plan, Room, Window, Worked
 from detection.looks.registered import crop, crop_grid, mapped
 from flows.reading.looks import COPIES, Looks, MaskSettings, ReadScene, common_bands, read_looks, read_masked
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid
 from geo.masks import SCL
-from geo.scene import Scene, Stack
+from geo.scene import Quantity, Scene, Stack
 from geo.sources.base import ImagerySource, SceneRef
 from outputs.scenes.thumbnail import LONGEST_PX, Thumbnail, empty_thumbnail, thumbnail_of
 
@@ -40,6 +40,7 @@ _STEP_COPIES = 8
 _SCENE_COPIES = 4
 """How many times the scenes of a block are held while they are masked: a test measures it."""
 _CLEAR, _RESTORED = "is_clear", "is_restored"
+_STAGE = "read"
 _OVERHEAD_MB = 300.0
 """What the program itself needs."""
 
@@ -89,14 +90,19 @@ def thumbnail_px(grid: Grid) -> int:
 
 
 @contextmanager
-def room_for(refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int, folder: Path) -> Iterator[Room | None]:
-    """Yield room, with a folder of its own in `folder`, for an area that does not fit into memory; else None."""
+def room_for(
+    refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int, folder: Path, crew: Crew | None = None
+) -> Iterator[Room | None]:
+    """Yield room, with a folder of its own in `folder`, for an area that does not fit into memory; else None.
+
+    A `crew`, if there is one, then works on its blocks.
+    """
     if len(reading_blocks(refs, grid, limit_mb=limit_mb)) == 1:
         yield None
         return
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="blocks-", dir=folder) as name:
-        yield Room(memory_mb=limit_mb, folder=Path(name))
+        yield Room(memory_mb=limit_mb, folder=Path(name), crew=crew)
 
 
 def read_area(  # noqa: PLR0913  # what is optional is named
@@ -122,12 +128,21 @@ def read_area(  # noqa: PLR0913  # what is optional is named
         return read_looks(source, refs, grid, area_id=area_id, masks=masks, at_once=at_once)
     masks = masks or MaskSettings()
     ordered = tuple(sorted(refs, key=lambda ref: ref.observed_at))
-    gathered = _Gathered(grid=grid, bands=common_bands(refs), maps=Maps(room=room), refs=ordered)
     windows = reading_blocks(refs, grid, limit_mb=int(room.memory_mb))
+    bands, side_px = common_bands(refs), thumbnail_px(grid)
+    gathered = _Gathered(grid=grid, bands=bands, maps=Maps(room=room), refs=ordered, side_px=side_px, crew=room.crew)
+    if room.crew is not None:
+        reading = _Reading(
+            source=room.crew.source, refs=ordered, grid=grid, bands=bands, masks=masks, at_once=at_once, side_px=side_px
+        )
+        for window, worked in room.crew.each(_STAGE, reading, windows):
+            gathered.join(window, worked)
+        gathered.maps.close()
+        return gathered.looks(area_id)
     for number, window in enumerate(windows, start=1):
         logger.info("%s: reading block %d of %d", area_id, number, len(windows))
         part = crop_grid(grid, window.wide)
-        before, after, unread = read_masked(source, ordered, part, bands=gathered.bands, masks=masks, at_once=at_once)
+        before, after, unread = read_masked(source, ordered, part, bands=bands, masks=masks, at_once=at_once)
         gathered.add(window, before, after)
         gathered.unread |= {ref.scene_id: why for ref, why in unread}
     gathered.maps.close()
@@ -157,10 +172,14 @@ class _Gathered:
     bands: tuple[str, ...]
     maps: Maps
     refs: tuple[SceneRef, ...]
+    side_px: int
+    """Pixels a side of a thumbnail's pixel."""
+    crew: Crew | None = None
+    """Who has read the blocks, if it was not this process."""
     layers: dict[str, NDArray[Any]] = field(default_factory=dict)
     """By band, and masks by their name; shape (time, y, x)."""
-    scenes: dict[str, Scene] = field(default_factory=dict)
-    """Of each scene one block: for what is the same in all."""
+    scenes: dict[str, "_Told"] = field(default_factory=dict)
+    """Of each scene what is the same in all blocks."""
     thumbnails: dict[str, Thumbnail] = field(default_factory=dict)
     with_classes: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
@@ -187,21 +206,52 @@ class _Gathered:
         if SCL in scene.bands:
             self.with_classes.add(scene.scene_id)
             self._put(SCL, window, index, np.nan_to_num(scene.bands[SCL]).astype(np.uint8))
-        self.scenes.setdefault(scene.scene_id, scene)
+        self.scenes.setdefault(scene.scene_id, _Told.of(scene))
         self._add_thumbnail(window, scene)
 
     def _put(self, name: str, window: Window, index: int, values: NDArray[Any]) -> None:
         if name not in self.layers:
             self.layers[name] = self.maps.empty(name, (len(self.refs), *self.grid.shape), values.dtype)
+            if self.maps.room is None:  # files are empty when they are new
+                self.layers[name].fill(0)
         self.maps.put(name, self.layers[name], window.own, values[window.inner], at=(index,))
 
     def _add_thumbnail(self, window: Window, scene: Scene) -> None:
-        side_px = thumbnail_px(self.grid)
-        part = thumbnail_of(_cropped(scene, window, self.grid), side_px=side_px)
-        whole = self.thumbnails.setdefault(scene.scene_id, empty_thumbnail(self.grid.shape, part, side_px=side_px))
+        self._put_thumbnail(
+            window, scene.scene_id, thumbnail_of(_cropped(scene, window, self.grid), side_px=self.side_px)
+        )
+
+    def _put_thumbnail(self, window: Window, scene_id: str, part: Thumbnail) -> None:
+        side_px = self.side_px
+        whole = self.thumbnails.setdefault(scene_id, empty_thumbnail(self.grid.shape, part, side_px=side_px))
         rows, columns = (slice(side.start // side_px, ceil(side.stop / side_px)) for side in window.own)
         whole.rgb[rows, columns] = part.rgb
         whole.is_clear[rows, columns] = part.is_clear
+
+    def join(self, window: Window, worked: Worked) -> None:
+        """Take over what another process has read of a block; the bands stay where it has put them."""
+        for name in worked.arrays.keys() - set(self.bands):
+            for index, values in enumerate(worked.arrays[name]):
+                if values.any():
+                    self._put(name, Window(own=window.own, wide=window.own), index, values)
+        self.maps.release()
+        part: _Part = worked.facts
+        for scene_id, thumbnail in part.thumbnails.items():
+            self._put_thumbnail(window, scene_id, thumbnail)
+        for scene_id, scene in part.scenes.items():
+            self.scenes.setdefault(scene_id, scene)
+        self.with_classes |= part.with_classes
+        self.unread |= part.unread
+
+    def part(self) -> Worked:
+        """Return all that was read, for who puts the blocks together."""
+        facts = _Part(
+            scenes=self.scenes,
+            thumbnails=self.thumbnails,
+            with_classes=frozenset(self.with_classes),
+            unread=self.unread,
+        )
+        return Worked(arrays=self.layers, facts=facts)
 
     def looks(self, area_id: str) -> Looks:
         """Return all that was read.
@@ -225,7 +275,7 @@ class _Gathered:
         quantities = {scene.quantity for scene in scenes}
         if len(quantities) > 1:
             raise SourceError(f"the scenes cannot be compared: they hold {', '.join(sorted(map(str, quantities)))}")
-        variables = {name: (("time", "y", "x"), mapped(self.layers[name])) for name in self.bands}
+        variables = {name: (("time", "y", "x"), mapped(self._band(name))) for name in self.bands}
         tracks = [-1 if scene.relative_orbit is None else scene.relative_orbit for scene in scenes]
         stamps = [scene.observed_at.astimezone(UTC).replace(tzinfo=None) for scene in scenes]
         dataset = xr.Dataset(variables, coords={"y": self.grid.y_m, "x": self.grid.x_m}).isel(time=list(kept))
@@ -240,15 +290,83 @@ class _Gathered:
         except ValueError as error:
             raise SourceError(f"the scenes cannot be compared: {error}") from error
 
+    def _band(self, name: str) -> Any:  # noqa: ANN401 - what can be cut as an array
+        shape = (len(self.refs), *self.grid.shape)
+        return self.layers[name] if self.crew is None else self.crew.array(_STAGE, name, shape)
+
+    def _mask(self, name: str, index: int) -> NDArray[Any]:
+        """Return a mask of a scene; a name that no block has filled is one of a scene that shows nothing."""
+        return self.layers[name][index] if name in self.layers else np.zeros(self.grid.shape, dtype=bool)
+
     def _read_scene(self, index: int) -> ReadScene:
         scene_id = self.refs[index].scene_id
         return ReadScene(
             scene_id=scene_id,
-            is_clear=self.layers[_CLEAR][index],
-            is_restored=self.layers[_RESTORED][index],
-            classes=self.layers[SCL][index] if scene_id in self.with_classes else None,
+            is_clear=self._mask(_CLEAR, index),
+            is_restored=self._mask(_RESTORED, index),
+            classes=self._mask(SCL, index).astype(np.uint8, copy=False) if scene_id in self.with_classes else None,
             thumbnail=self.thumbnails[scene_id],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What is known of a scene beside its pixels."""
+
+    scene_id: str
+    observed_at: datetime
+    platform: str
+    quantity: Quantity
+    relative_orbit: int | None
+
+    @classmethod
+    def of(cls, scene: Scene) -> "_Told":
+        return cls(**{item.name: getattr(scene, item.name) for item in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """What is known of a block beside its layers."""
+
+    scenes: dict[str, "_Told"]
+    thumbnails: dict[str, Thumbnail]
+    with_classes: frozenset[str]
+    unread: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reading:
+    """Reads one block, in whatever process it is called."""
+
+    source: Callable[[], ImagerySource]
+    refs: tuple[SceneRef, ...]
+    grid: Grid
+    """Of the whole area."""
+    bands: tuple[str, ...]
+    masks: MaskSettings
+    at_once: int
+    side_px: int
+
+    def __call__(self, window: Window) -> Worked:
+        wide = crop_grid(self.grid, window.wide)
+        before, after, unread = read_masked(
+            self.source(), self.refs, wide, bands=self.bands, masks=self.masks, at_once=self.at_once
+        )
+        grid = crop_grid(self.grid, window.own)
+        gathered = _Gathered(grid=grid, bands=self.bands, maps=Maps(), refs=self.refs, side_px=self.side_px)
+        gathered.add(_moved_to_origin(window), before, after)
+        gathered.unread |= {ref.scene_id: why for ref, why in unread}
+        return gathered.part()
+
+
+def _moved_to_origin(window: Window) -> Window:
+    """Return `window` as it lies on the grid of its own pixels alone."""
+    own, wide = (
+        tuple(slice(side.start - start, side.stop - start) for side, start in zip(sides, starts, strict=True))
+        for starts in [[side.start for side in window.own]]
+        for sides in (window.own, window.wide)
+    )
+    return Window(own=(own[0], own[1]), wide=(wide[0], wide[1]))
 
 
 def _cropped(scene: Scene, window: Window, grid: Grid) -> Scene:

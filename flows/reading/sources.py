@@ -27,14 +27,18 @@ NO_PIXEL = frozenset({"credit"})
 """Settings that change a product, but not the pixels of any scene: what is kept stays good."""
 
 
-def make_source(workspace: Workspace) -> ImagerySource:
+def make_source(workspace: Workspace, provider: ImagerySource | None = None) -> ImagerySource:
     """Return the source of `workspace`, which keeps what it reads if the settings say so.
+
+    Args:
+        workspace: The workspace.
+        provider: Who is asked for what is not kept; None: whom the settings name.
 
     Raises:
         ConfigError: The settings name something that does not exist.
 
     """
-    source = _provider(workspace)
+    source = _provider(workspace) if provider is None else provider
     return _keeping(workspace, source) if is_kept(workspace) else source
 
 

@@ -2,12 +2,12 @@
 
 import json
 import logging
-import os
-import shutil
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -21,10 +21,11 @@ from flows.area.pipeline import Job
 from flows.area.plan import run_id
 from flows.area.product import PICTURES_NAME, Product, find_product
 from flows.area.screening import published_key, screened_rows, screened_scenes, standing_of, with_screening
+from flows.area.superseded import superseded_products
 from flows.evidence import note_inputs, note_run, people_of, products_of, signing_key
 from flows.runs.catalogue import run_told
 from flows.settings.version import code_version, sitewatch_version
-from flows.settings.workspace import point_to, writing
+from flows.settings.workspace import point_to, second_name, writing
 from flows.show import plural
 from flows.store import keep_run
 from geo.atomic import atomic_folder
@@ -39,7 +40,10 @@ from outputs.layers.geopackage import write_geopackage
 from outputs.layers.project import write_run_project
 from outputs.rasters.maps import RASTERS_NAME
 from outputs.scenes.table import SCENES_NAME, join_scenes, write_scenes
+from outputs.site.beside import pictures_beside
 from outputs.site.summary import RunSummary, write_summary
+from outputs.store import Recorded
+from outputs.store.superseded import REPORT_MEMBER
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def publish(job: Job, outcomes: Sequence[AreaOutcome], *, started: datetime, force: bool = False) -> RunReport:
-    """Publish the current products of all areas as one run, unless the newest run has just these.
+    """Publish the current products of all areas as one run, unless the newest run has just these; then `record` it.
 
     An area that failed is published as its last product shows it, if it has one; the report says that it failed.
 
@@ -72,10 +76,19 @@ def publish(job: Job, outcomes: Sequence[AreaOutcome], *, started: datetime, for
             _fill(unfinished, job, products, outcomes=outcomes, named=(newest.name, started))
             _sign(unfinished, job, products, named=(newest.name, started))
         point_to(job.workspace.latest, newest)
-    if newest is not None:
-        keep_run(job.workspace, newest)  # a run that was killed between these two lines is recorded by the next
-        note_run(job.workspace, newest)
     return RunReport(outcomes=tuple(outcomes), run_dir=newest, is_new=is_new)
+
+
+def record(job: Job, run_dir: Path) -> Recorded:
+    """Record a run in the store and in the evidence log, unless it is there; one that was killed before, too.
+
+    Raises:
+        ConfigError, StateError, OutputError: The store or the log cannot be used; the run's folder stands.
+
+    """
+    recorded = keep_run(job.workspace, run_dir)
+    note_run(job.workspace, run_dir)
+    return recorded
 
 
 def current_products(job: Job) -> dict[str, Product]:
@@ -101,6 +114,23 @@ def published_keys(run_dir: Path) -> dict[str, str] | None:
         return dict(json.loads((run_dir / RUN_NAME).read_text(encoding="utf-8"))["products"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def superseded_by(job: Job, products: Mapping[str, Product]) -> list[dict[str, Any]]:
+    """Return what of the newest run the current products stand in the place of, area by area."""
+    newest = newest_run(job)
+    told = (published_keys(newest) if newest else None) or {}
+    found = []
+    for area_id, product in products.items():
+        was = told.get(area_id, "").partition("+")[0]
+        if was == product.record.inputs.key:
+            continue  # told already, or told again
+        why = [one for one in superseded_products(job.workspace.area_dir(area_id)) if one.key == was]
+        if newest is not None and why:
+            facts = {"product_was": was, "product_is": product.record.inputs.key}
+            because = {"reasons": list(why[-1].reasons), "changes": list(why[-1].changes)}
+            found.append({"area_id": area_id, "run_id": newest.name, **facts, **because})
+    return found
 
 
 def merged(
@@ -160,14 +190,19 @@ def _fill(
     write_geopackage(folder / "sitewatch.gpkg", layers, credit=summary.credit)
     write_geojson(folder / "detections.geojson", summary.detections, credit=summary.credit)
     write_geojson(folder / "coverage.geojson", summary.coverage, credit=summary.credit)
-    _copy_pictures(folder, products.values())
+    _link_pictures(folder, products.values())
     _link_rasters(folder / RASTERS_NAME, products)
     write_run_project(folder, title=summary.title, credit=summary.credit, made_at=named[1])
     write_perimeters(folder / PERIMETERS_TABLE, perimeters)
     write_moves(folder / HISTORY_TABLE, {area_id: one.history() for area_id, one in products.items()})
     _join_scenes(folder / SCENES_NAME, products, screen)
-    write_summary(folder / "summary.html", summary)
-    document = {"products": keys_of(products, screen), "areas": [one.as_json() for one in outcomes]}
+    shown = pictures_beside(folder, (str(one) for one in summary.detections["detection_id"]))
+    write_summary(folder / "summary.html", replace(summary, more_pictures=shown))
+    document = {
+        "products": keys_of(products, screen),
+        "areas": [one.as_json() for one in outcomes],
+        REPORT_MEMBER: superseded_by(job, products),
+    }
     with writing(folder / RUN_NAME):
         (folder / RUN_NAME).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
     write_catalogue(folder, run_told(summary, job.areas.values(), folder))  # last: it lists every other file
@@ -237,26 +272,23 @@ def _sign(folder: Path, job: Job, products: Mapping[str, Product], *, named: tup
     seal_folder(folder, record, key=signing_key())
 
 
-def _copy_pictures(folder: Path, products: Collection[Product]) -> None:
-    """Copy the pictures, time series and time-lapses of all areas."""
+def _link_pictures(folder: Path, products: Collection[Product]) -> None:
+    """Give the pictures, time series and time-lapses of all areas a second name here."""
     with writing(folder):
         for name in (PICTURES_NAME, SERIES_NAME, TIMELAPSES_NAME):
             (folder / name).mkdir()
             for product in products:
                 for picture in sorted((product.folder / name).glob("*")):
-                    shutil.copyfile(picture, folder / name / picture.name)
+                    second_name(picture, folder / name / picture.name)
 
 
 def _link_rasters(folder: Path, products: Mapping[str, Product]) -> None:
-    """Give the maps of all areas a second name here; where the disk cannot, copy them. Nothing ever changes them."""
+    """Give the maps of all areas a second name here."""
     with writing(folder):
         for area_id, product in products.items():
             for path in sorted((product.folder / RASTERS_NAME).glob("*")):
                 (folder / area_id).mkdir(parents=True, exist_ok=True)
-                try:
-                    os.link(path, folder / area_id / path.name)
-                except OSError:
-                    shutil.copyfile(path, folder / area_id / path.name)
+                second_name(path, folder / area_id / path.name)
 
 
 def _together(tables: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:

@@ -5,25 +5,30 @@ import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Protocol
 
+from flows.area.journal import Journal, RunStage
+from flows.area.noted import spent_facts
 from flows.area.outcome import AreaOutcome, RunReport, failed, not_started
 from flows.area.pipeline import Job, check_source, watch_or_fail
 from flows.logs import formatter
-from flows.notices.send import notify
+from flows.notices.send import Clock, notify
 from flows.pull.cost import check_budget, plan_run
 from flows.pull.prefetch import prefetch
 from flows.reading.sources import is_kept
-from flows.runs.publish import publish
-from flows.settings.config import SentinelHubSettings
+from flows.runs.journalled import areas_facts, journalled
+from flows.runs.keep import tidy
+from flows.runs.publish import publish, record
+from flows.settings.config import Config, SentinelHubSettings
 from flows.settings.version import PACKAGES
 from flows.settings.workspace import Workspace, locked, writing
 from flows.show import Listener
+from geo.sources.ledger import spending_on
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +49,7 @@ def run_workspace(  # noqa: PLR0913  # what is optional is named
     over_budget: bool = False,
     listener: Listener | None = None,
     watch_all: Watcher | None = None,
+    at: datetime | None = None,
 ) -> RunReport:
     """Watch the areas of the workspace in `root` and publish what is new.
 
@@ -54,31 +60,67 @@ def run_workspace(  # noqa: PLR0913  # what is optional is named
         over_budget: Start even if the month's budget would not suffice.
         listener: Told how many areas there are, and of each when it is done.
         watch_all: What watches the areas one by one; a plain loop, or worker processes, by default.
+        at: When the run begins, aware; None for now.
 
     Raises:
         ConfigError, AoiError, SourceError: Nothing was run.
         OutputError: Nothing could be written, or another run is at work here.
 
     """
-    job = Job.open(root)
+    started = (at or datetime.now(UTC)).astimezone(UTC)
+    ahead = datetime.now(UTC) - started
+    clock = Clock(now=lambda: datetime.now(UTC) - ahead)  # where the time of a run is given, time goes on from there
+    job = Job.open(root, run=stamp(started))
     chosen = job.chosen(area_ids)
     check_source(job)
     config = job.workspace.config
     if not over_budget and any(isinstance(one, SentinelHubSettings) for one in (config.source, config.radar)):
         check_budget(plan_run(job, chosen, force=force))
-    started = datetime.now(UTC)
     with locked(job.workspace), logged(job.workspace, started) as log:
         _check_keeping(job)
         if listener:
             listener.start(len(chosen))
-        prefetch(job, chosen, force=force)
-        outcomes = []
-        for outcome in (watch_all or _watch_all)(job, chosen, force=force, log=log):
-            outcomes.append(outcome)
-            if listener:
-                listener.step(f"{outcome.area_id}: {outcome.state}")
-        report = publish(job, in_order(outcomes, chosen), started=started, force=force)
-        return replace(report, notes=notify(job.workspace))
+        with journalled(job) as journal:
+            with journal.stage(RunStage.PREFETCH) as facts, spending_on("") as spent:
+                prefetch(job, chosen, force=force)
+                facts.update(spent_facts(spent))
+            with journal.stage(RunStage.AREAS) as facts:
+                outcomes = []
+                for outcome in _watcher(config, watch_all)(job, chosen, force=force, log=log):
+                    outcomes.append(outcome)
+                    if listener:
+                        listener.step(f"{outcome.area_id}: {outcome.state}")
+                facts.update(areas_facts(outcomes))
+            report = _told(job, in_order(outcomes, chosen), journal, clock, started=started, force=force)
+            journal.close(state="done", exit_code=report.exit_code)
+    return report
+
+
+def _told(  # noqa: PLR0913  # what is told, where it is taken down, when
+    job: Job, outcomes: Sequence[AreaOutcome], journal: Journal, clock: Clock, *, started: datetime, force: bool
+) -> RunReport:
+    """Publish what is new, record it, tell those who want to know, and let go of what is old."""
+    with journal.stage(RunStage.PUBLISH) as facts:
+        report = publish(job, outcomes, started=started, force=force)
+        facts.update(folder=report.run_dir.name if report.run_dir else None, is_new=report.is_new)
+    if report.run_dir is not None:
+        with journal.stage(RunStage.STORE) as facts:
+            facts.update(asdict(record(job, report.run_dir)))
+    with journal.stage(RunStage.NOTICES) as facts:
+        report = replace(report, notes=notify(job.workspace, clock))
+        facts.update(notes=list(report.notes))
+    with journal.stage(RunStage.TIDY) as facts:
+        facts.update(tidy(job.workspace, now=started).as_facts())
+    return report
+
+
+def _watcher(config: Config, watch_all: Watcher | None) -> Watcher:
+    """Return what watches the areas: the cluster, where the settings say so, whoever asks."""
+    if config.scale.on == "dask":
+        from flows.scale.watch import watch_on_cluster  # noqa: PLC0415  # only where it is wanted
+
+        return watch_on_cluster
+    return watch_all or _watch_all
 
 
 def _check_keeping(job: Job) -> None:
@@ -138,7 +180,7 @@ def _watch_all(job: Job, area_ids: Sequence[str], *, force: bool, log: Path) -> 
     """Yield the outcome of each area as it comes."""
     workers = min(job.workspace.config.limits.workers, len(area_ids))
     if workers > 1:
-        yield from _watch_in_processes(job.workspace.root, area_ids, workers=workers, force=force, log=log)
+        yield from _watch_in_processes(job, area_ids, workers=workers, force=force, log=log)
         return
     for index, area_id in enumerate(area_ids):
         outcome = watch_or_fail(job, area_id, force=force)
@@ -149,13 +191,15 @@ def _watch_all(job: Job, area_ids: Sequence[str], *, force: bool, log: Path) -> 
 
 
 def _watch_in_processes(
-    root: Path, area_ids: Sequence[str], *, workers: int, force: bool, log: Path
+    job: Job, area_ids: Sequence[str], *, workers: int, force: bool, log: Path
 ) -> Iterator[AreaOutcome]:
     """Yield outcomes from worker processes, which get only a path and an id and open the workspace themselves."""
     fresh = multiprocessing.get_context("spawn")  # forking a process in which GDAL has threads can hang
     pool = ProcessPoolExecutor(max_workers=workers, mp_context=fresh, initializer=_log_to, initargs=(log,))
     try:
-        futures = {pool.submit(_watch_alone, root, area_id, force): area_id for area_id in area_ids}
+        futures = {
+            pool.submit(_watch_alone, job.workspace.root, area_id, force, job.run): area_id for area_id in area_ids
+        }
         for future in as_completed(futures):
             if not future.cancelled():
                 outcome = _result(future, futures[future])
@@ -178,10 +222,10 @@ def _result(future: Future[AreaOutcome], area_id: str) -> AreaOutcome:
     return future.result() if error is None else failed(area_id, error)
 
 
-def _watch_alone(root: Path, area_id: str, force: bool) -> AreaOutcome:  # noqa: FBT001  # a pool passes by position
-    return watch_or_fail(_opened(root), area_id, force=force)
+def _watch_alone(root: Path, area_id: str, force: bool, run: str) -> AreaOutcome:  # noqa: FBT001  # by position
+    return watch_or_fail(_opened(root, run), area_id, force=force)
 
 
 @lru_cache(maxsize=1)
-def _opened(root: Path) -> Job:
-    return Job.open(root)
+def _opened(root: Path, run: str) -> Job:
+    return Job.open(root, run=run)

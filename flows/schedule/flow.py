@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -25,7 +24,6 @@ prepare_prefect_environment()
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.futures import PrefectFuture, wait
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL
@@ -63,7 +61,7 @@ def watch_one(root: str, area_id: str, *, force: bool, run: str) -> AreaOutcome:
 @flow(name="sitewatch monitor", task_runner=ThreadPoolTaskRunner(max_workers=1), validate_parameters=False)  # type: ignore[arg-type]  # a runner of PrefectConcurrentFuture is one of PrefectFuture
 def monitor(root: str, area_ids: Sequence[str] = (), *, force: bool = False, over_budget: bool = False) -> RunReport:
     """Watch every area of the workspace in `root` and publish what is new. One failure stops none of the others."""
-    return run_workspace(Path(root), area_ids=area_ids, force=force, over_budget=over_budget, watch_all=_watch_as_tasks)
+    return run_workspace(Path(root), area_ids=area_ids, force=force, over_budget=over_budget, watch_all=watch_as_tasks)
 
 
 def run_flow(root: Path, *, area_ids: Sequence[str] = (), force: bool = False, over_budget: bool = False) -> RunReport:
@@ -77,40 +75,12 @@ def run_flow(root: Path, *, area_ids: Sequence[str] = (), force: bool = False, o
     job = Job.open(root)
     job.chosen(area_ids)
     check_source(job)  # what is wrong from the start needs no server
-    _check_server()
+    check_server()
     with _ending_properly():
         return monitor(str(root.resolve()), tuple(area_ids), force=force, over_budget=over_budget)
 
 
-def serve_flow(root: Path, *, cron: str = "", every: timedelta | None = None) -> None:
-    """Let the Prefect server start the flow by a schedule, until this process is stopped; one run at a time.
-
-    Args:
-        root: The workspace's folder.
-        cron: The schedule, as five fields in UTC; or
-        every: the time between two starts.
-
-    Raises:
-        ConfigError, AoiError, SourceError: The workspace is wrong; or there is no server, or no schedule.
-
-    """
-    check_source(Job.open(root))
-    if bool(cron) == bool(every):
-        raise ConfigError("a schedule is either --cron or --every; got " + ("both" if cron else "neither"))
-    try:
-        CronSchedule(cron=cron or "* * * * *")
-    except ValueError as error:
-        raise ConfigError(f"--cron: expected five fields such as '0 6 * * *'; got {cron!r}") from error
-    if PREFECT_API_URL.value() is None:
-        raise ConfigError(
-            "a schedule needs a Prefect server: `prefect server start`, and its address in PREFECT_API_URL"
-        )
-    _check_server()
-    parameters = {"root": str(root.resolve())}
-    monitor.serve(name=root.resolve().name, cron=cron or None, interval=every, parameters=parameters, limit=1)
-
-
-def _check_server() -> None:
+def check_server() -> None:
     """Find out whether the user's Prefect server is there, if there is one.
 
     Raises:
@@ -129,7 +99,7 @@ def _check_server() -> None:
         raise ConfigError(f"PREFECT_API_URL {url}: no Prefect server answers ({type(error).__name__})") from error
 
 
-def _watch_as_tasks(job: Job, area_ids: Sequence[str], *, force: bool, log: Path) -> Iterator[AreaOutcome]:
+def watch_as_tasks(job: Job, area_ids: Sequence[str], *, force: bool, log: Path) -> Iterator[AreaOutcome]:
     """Yield the outcome of each area, each watched by a task of its own."""
     root = str(job.workspace.root)
     with _ending_soon():
@@ -145,8 +115,8 @@ def _outcome(area_id: str, future: PrefectFuture[AreaOutcome]) -> AreaOutcome:
 
 
 @lru_cache(maxsize=1)
-def _opened(root: Path, run: str) -> Job:  # noqa: ARG001  # `run` is part of the cache's key
-    return Job.open(root)
+def _opened(root: Path, run: str) -> Job:
+    return Job.open(root, run=run)
 
 
 @contextmanager

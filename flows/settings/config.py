@@ -8,10 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from detection.monitoring.screen import ScreenParams
 from detection.params import DetectParams
+from flows.settings.keep import KeepSettings
+from flows.settings.scale import ScaleSettings
+from flows.settings.section import Section
 from geo.choice import ChoiceParams
 from geo.errors import ConfigError
 from geo.masks import MaskParams
@@ -20,12 +23,6 @@ from geo.sources.sentinelhub.options import CollectionId
 from outputs.risk.join import JoinParams
 
 CONFIG_NAME = "sitewatch.toml"
-
-
-class Section(BaseModel):
-    """What all sections share: nothing changes once it is read, and no key is silently ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class WorkspaceSettings(Section):
@@ -246,6 +243,15 @@ class StoreSettings(Section):
         return url
 
 
+class PublishSettings(Section):
+    """Releases: what each audience may know of them, for every `sitewatch publish` that does not say otherwise."""
+
+    policies: str = ""
+    """A TOML file of policies, one table an audience: they change public and partner, or add to them."""
+    protected: str = ""
+    """A vector file of places that must not appear in a release, or whose pictures must not."""
+
+
 class BudgetSettings(Section):
     """What may be spent a month (UTC) on imagery by account: `sitewatch run` does not start what would exceed it."""
 
@@ -253,6 +259,30 @@ class BudgetSettings(Section):
     """10 000 are free at the Copernicus Data Space."""
     requests: int = Field(default=10_000, ge=0)
     """10 000 are free at the Copernicus Data Space."""
+
+
+class ScheduleSettings(Section):
+    """When areas are watched by `sitewatch serve` or a Prefect server. All times are UTC."""
+
+    name: str = Field(default="", max_length=60, pattern=r"^[A-Za-z0-9 _.-]*$")
+    """What its deployments are called by on a Prefect server that it shares; empty: as this folder is."""
+    cadence: str = Field(default="daily", min_length=1, max_length=100)
+    """Of areas whose property `cadence` is empty: "daily", "weekly", "monthly", "every 6 hours", "every 3 days",
+    "on new imagery", or five cron fields such as "0 6 * * 1"."""
+    hour: int = Field(default=2, ge=0, le=23)
+    """At which hour "daily", "weekly" (Mondays), "monthly" (the first) and "every 3 days" start. Two cadences never
+    start in the same minute, unless their cron fields say so."""
+    poll_hours: int = Field(default=6, ge=1, le=168)
+    """After how many hours "on new imagery" searches again. A search is all that an area costs that shows nothing
+    new."""
+    grace_minutes: float = Field(default=120.0, ge=0.1, le=20_160)
+    """How long after its time a start may be missing before `sitewatch schedule check` alarms."""
+    longest_hours: float = Field(default=24.0, gt=0, le=1_000)
+    """How long a run may be at work before `sitewatch schedule check` alarms."""
+    wait_minutes: float = Field(default=60.0, ge=0, le=1_440)
+    """How long a scheduled run waits for another run of the workspace to end before it is skipped."""
+    pictures: int = Field(default=6, ge=0, le=50)
+    """How many pictures each run shows in Prefect's pages; they are kept in the Prefect server's database."""
 
 
 class Config(Section):
@@ -280,6 +310,10 @@ class Config(Section):
     products: ProductSettings = ProductSettings()
     budget: BudgetSettings = BudgetSettings()
     store: StoreSettings = StoreSettings()
+    keep: KeepSettings = KeepSettings()
+    publish: PublishSettings = PublishSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    scale: ScaleSettings = ScaleSettings()
 
 
 def load_config(path: Path) -> Config:

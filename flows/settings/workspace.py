@@ -8,9 +8,13 @@ evidence/log.jsonl          what happened, in order; each entry carries the hash
 runs/<run_id>/              finished runs, each complete in itself
 latest -> runs/<run_id>     the newest of them
 imagery/                    scenes that were read from a provider, kept so that none is asked for twice
-state/areas/<area_id>/      the finished product of each area, reused while nothing changes
+state/areas/<area_id>/      the finished product of each area, reused while nothing changes; what was superseded of it;
+                            its journal
+state/journal.jsonl         what each run did as a whole
 state/log/                  one log a run
 state/lock                  held while a run writes
+state/schedule/             when each cadence last started, and what came of it
+state/prefect/              the database of the server that `sitewatch serve` starts where there is none
 """
 
 import fcntl
@@ -24,7 +28,7 @@ from pathlib import Path
 from typing import Self
 
 from flows.settings.config import CONFIG_NAME, Config, load_config
-from geo.errors import ConfigError, OutputError
+from geo.errors import BusyError, ConfigError, OutputError
 
 UNFINISHED = ".*.tmp-*"
 """How the names look under which something is being made (`geo.atomic`)."""
@@ -90,7 +94,8 @@ def locked(workspace: Workspace) -> Iterator[None]:
     """Let no second run write into `workspace` at the same time, and clear away what a killed run left half made.
 
     Raises:
-        OutputError: Another run holds the lock, or the folder cannot be written.
+        BusyError: Another run holds the lock.
+        OutputError: The folder cannot be written.
 
     """
     path = workspace.state_dir / "lock"
@@ -103,7 +108,7 @@ def locked(workspace: Workspace) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise OutputError(
+            raise BusyError(
                 f"{workspace.root}: another run (process {holder}) is writing here; nothing was done"
             ) from error
         file.truncate(0)
@@ -134,6 +139,19 @@ def point_to(link: Path, target: Path) -> None:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.path.relpath(target, link.parent))
         fresh.replace(link)
+
+
+def second_name(path: Path, other: Path) -> None:
+    """Give a file that nothing ever changes a second name, which costs no space; where the disk cannot, copy it.
+
+    Raises:
+        OSError: The disk does not take it.
+
+    """
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copyfile(path, other)
 
 
 @contextmanager

@@ -6,12 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from socket import socket
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -147,29 +144,6 @@ def test_a_run_that_is_asked_to_end_leaves_no_server_behind(site: "Site", tmp_pa
     assert {one.state for one in again.outcomes} <= {State.DONE, State.UP_TO_DATE}
 
 
-def test_a_served_deployment_is_run_by_its_schedule(site: "Site", tmp_path: Path) -> None:
-    """Nothing else would notice a server that schedules nothing, as some versions of its parts make it."""
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    environ = {
-        **os.environ,
-        **PREFECT_DEFAULTS,
-        "PREFECT_HOME": str(tmp_path / "prefect-home"),
-        "PREFECT_API_URL": url,
-        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
-        "PREFECT_RUNNER_POLL_FREQUENCY": "2",
-    }
-    server = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
-    every_10_s = ["flow", "serve", "--every", str(10 / 3600), "-w", str(site.root)]
-    with ended(subprocess.Popen(server, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
-        assert wait_for(lambda: asked(f"{url}/health") is True, 60), "the server does not answer"
-        with ended(subprocess.Popen([sys.executable, "-m", "flows.cli", *every_10_s], env=environ)):
-            assert wait_for((site.root / "latest").is_dir, 80), scheduled(url)
-        assert any(run["auto_scheduled"] for run in scheduled(url))
-
-
 SLOW_FLOW = """
 import sys, time
 from pathlib import Path
@@ -186,38 +160,9 @@ if __name__ == "__main__":
 """
 
 
-@contextmanager
-def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """End a process with the block, politely first."""
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 def wait_for(is_so: Callable[[], bool], limit_s: float) -> bool:
     """Wait until something is so; say whether it came to be."""
     end = monotonic() + limit_s
     while not (result := is_so()) and monotonic() < end:
         sleep(0.2)
     return result
-
-
-def asked(url: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  # JSON
-    """Return what the server on the loopback interface answers; None if it does not."""
-    content = None if body is None else json.dumps(body).encode()
-    try:
-        with urlopen(Request(url, data=content, headers={"Content-Type": "application/json"}), timeout=5) as answer:  # noqa: S310  # http, by the caller
-            return json.loads(answer.read())
-    except OSError:
-        return None
-
-
-def scheduled(url: str) -> list[dict[str, Any]]:
-    """Return the runs that the server knows."""
-    return asked(f"{url}/flow_runs/filter", {}) or []

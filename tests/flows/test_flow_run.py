@@ -47,12 +47,12 @@ def features(report: RunReport, name: str = "detections") -> list[dict[str, Any]
 
 
 def content(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return every file's time and size, but those of locks and logs."""
+    """Return every file's time and size, but those of locks, logs and journals."""
     found = {path.relative_to(folder).as_posix(): path.lstat() for path in folder.rglob("*") if not path.is_dir()}
     return {
         name: (stat.st_mtime_ns, stat.st_size)
         for name, stat in found.items()
-        if not name.startswith(("state/log/", "state/lock"))
+        if not name.startswith(("state/log/", "state/lock")) and "journal.jsonl" not in name
     }
 
 
