@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := demo
+AT_ONCE ?= -n 2 --dist loadfile
 
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export DO_NOT_TRACK := 1
@@ -38,10 +39,10 @@ check: setup  ## Lint, format, types, import rules
 	$(BIN)/lint-imports
 
 unit: setup  ## All tests but the slow ones
-	$(BIN)/python -m pytest -m "not slow and not prefect"
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow and not prefect"
 
 test: check  ## All checks and all tests
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml
+	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term:skip-covered --cov-report=xml
 
 lock: $(READY)  ## Resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --extra dev --extra browser --extra parquet --extra postgis --extra zarr --extra ogc --extra scale --extra timestamp \

@@ -16,7 +16,7 @@ from math import exp, isfinite, log10
 
 from aoi.facilities import FacilityKind
 from detection.desecuritisation.demolition import DemolitionParams, LostRoof, total_area_m2
-from detection.desecuritisation.proxies import Proxy, ProxyKind
+from detection.desecuritisation.proxies import Proxy
 from detection.perimeter import ArcState, Perimeter
 from detection.perimeter.result import LOSSES
 
@@ -261,9 +261,3 @@ def _share_of(perimeter: Perimeter, reason: str) -> float:
     """Return the share (0-1) of the perimeter's length whose state has this reason."""
     total = sum(arc.line_m.length for arc in perimeter.arcs)
     return sum(arc.line_m.length for arc in perimeter.arcs if arc.reason == reason) / total if total else 0.0
-
-
-def proxy_names(found: Desecuritisation, params: DesecuritisationParams | None = None) -> tuple[ProxyKind, ...]:
-    """Return the proxies that chance alone would hardly make, to be reported apart from the answer."""
-    limit = (params or DesecuritisationParams()).proxy_p
-    return tuple(proxy.kind for proxy in found.proxies if proxy.p <= limit)

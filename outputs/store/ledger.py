@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from geo.cost import Cost
 from geo.sources.ledger import Entry
 from outputs.store.database import Store
 from outputs.store.rows import in_parts, in_utc, insert_rows
@@ -38,22 +37,6 @@ def record_entries(store: Store, account: str, entries: Iterable[Entry]) -> int:
         new = [row for key, row in rows.items() if key not in known]
         insert_rows(connection, ledger, new)
     return len(new)
-
-
-def spent_by_month(store: Store) -> dict[str, Cost]:
-    """Return what was spent in each month (``2026-11``, UTC).
-
-    Raises:
-        StateError: The store cannot be read.
-
-    """
-    with store.reading() as connection:
-        found: dict[str, Cost] = {}
-        for at, units, size in connection.execute(select(ledger.c.at, ledger.c.units, ledger.c.size_bytes)):
-            cost = Cost(requests=1, units=units, megabytes=size / 1e6)
-            month = f"{in_utc(at):%Y-%m}"
-            found[month] = found.get(month, Cost()) + cost
-    return dict(sorted(found.items()))
 
 
 def newest_entry(store: Store, account: str) -> datetime | None:

@@ -12,7 +12,7 @@ from shapely.geometry import LineString, Polygon, box
 
 from detection.desecuritisation.demolition import LostRoof, lost_roofs, total_area_m2
 from detection.desecuritisation.proxies import Proxy, ProxyKind, new_openings
-from detection.desecuritisation.verdict import CONFIRM, UNSEEN, Answer, proxy_names, weigh_desecuritisation
+from detection.desecuritisation.verdict import CONFIRM, UNSEEN, Answer, weigh_desecuritisation
 from detection.perimeter import Arc, ArcState, Perimeter
 from detection.schema import detections_frame
 
@@ -122,7 +122,6 @@ def test_proxies_alone_are_no_indication_but_add_to_one_and_are_reported_apart()
     assert without.probability is not None
     assert with_proxy.probability is not None
     assert with_proxy.probability > without.probability
-    assert proxy_names(with_proxy) == (ProxyKind.STRIP_GREENED,)
     assert weigh_desecuritisation(perimeter(*[P] * 8), [], [GREENED] * 3).answer is Answer.CANNOT_TELL
 
 

@@ -15,7 +15,7 @@ from flows.suppliers.tell import EXAMPLE_DIR
 from geo.sources.ledger import Entry, Ledger
 from outputs.store import Store, tables
 from outputs.store.assessments import record_assessment
-from outputs.store.ledger import newest_entry, record_entries, spent_by_month
+from outputs.store.ledger import newest_entry, record_entries
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
@@ -34,11 +34,11 @@ def test_what_was_spent_is_recorded_once_and_equal_answers_are_told_apart(store:
     assert record_entries(store, "acme", spent) == 3
     assert record_entries(store, "acme", spent) == 0
     assert record_entries(store, "other", spent[:1]) == 1
-    found = spent_by_month(store)
-    assert {month: (cost.requests, cost.units, cost.megabytes) for month, cost in found.items()} == {
-        "2026-10": (2, 3.0, 8.0),
-        "2026-11": (2, 3.0, 8.0),
-    }
+    book = tables.ledger
+    columns = (book.c.account, func.count(), func.sum(book.c.units), func.sum(book.c.size_bytes))
+    with store.reading() as connection:
+        found = connection.execute(select(*columns).group_by(book.c.account).order_by(book.c.account)).all()
+    assert [tuple(row) for row in found] == [("acme", 3, 4.5, 12_000_000), ("other", 1, 1.5, 4_000_000)]
     assert newest_entry(store, "acme") == datetime(2026, 11, 1, 0, 0, 1, tzinfo=UTC)
     assert newest_entry(store, "nobody") is None
 
