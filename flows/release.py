@@ -252,9 +252,11 @@ def _release(base: _Base, wanted: Wanted, name: str) -> Release:
     _, coverage = merged(base.products, job.workspace.config.monitor)
     credit = credit_of(job, base.products)
     hidden = [] if base.policy.is_exact else ["Which scenes went in: the manifest of the run names them."]
+    counts = (len(redacted.table), len(base.products))
     return Release(
         name=name,
-        title=wanted.title or _title(len(redacted.table), len(base.products)),
+        title=wanted.title or _title(*counts),
+        counts=None if wanted.title else counts,
         audience=base.policy.name,
         created_at=datetime.now(UTC),
         run_id=base.run_dir.name,

@@ -179,6 +179,7 @@ def site_content(
     coverage = pd.DataFrame(release.coverage.drop(columns="geometry", errors="ignore"))
     return SiteContent(
         title=release.title,
+        counts=release.counts,
         audience=release.audience,
         credit=release.credit,
         created_on=release.created_at.date(),

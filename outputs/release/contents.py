@@ -54,6 +54,8 @@ class Release:
     """What is not in it that the workspace knows, one sentence each."""
     left_out: Sequence[str] = ()
     """What of the detections is not in it and why, one sentence each."""
+    counts: tuple[int, int] | None = None
+    """How many changes in how many areas, where the title says just that; None: it was given."""
     areas: Mapping[str, AreaPicture] = field(default_factory=lambda: MappingProxyType({}))
     """By area id; empty where areas must not be named."""
 

@@ -88,6 +88,8 @@ class SiteContent:
     """Of sitewatch."""
     is_preliminary: bool = False
     """Whether findings may stand in it that nobody has looked at: every page then says so."""
+    counts: tuple[int, int] | None = None
+    """How many changes in how many areas, where that is all that the title says: it is then said in each language."""
     summary: str = ""
     """One or two sentences under the title."""
     tiles: Path | None = None

@@ -208,6 +208,8 @@ def page(template: str, content: SiteContent, address: Address, **values: object
             p=words.plain,
             of=words.marked_of,
             plain_of=words.of,
+            named=words.marked_name,
+            title=_title(content, words),
             policy=POLICY,
             root=address.root,
             pages=address.root + address.folder,
@@ -217,6 +219,14 @@ def page(template: str, content: SiteContent, address: Address, **values: object
             **{"embed": False, **values},
         )
     )
+
+
+def _title(content: SiteContent, words: Words) -> str:
+    """Return the title in the language of the page, where the catalogue can say it, else as it was given in English."""
+    if content.counts is None or words.language == "en" or "title_counts" not in words.own:
+        return content.title
+    changes, areas = content.counts
+    return words.plain("title_counts", changes=changes, areas=areas)
 
 
 def coverage_rows(content: SiteContent) -> Iterator[dict[str, Any]]:

@@ -52,6 +52,12 @@ class Words:
         is_own = self.language == _FALLBACK or f"{group}.{value}" in self.own
         return text if is_own else _in_english(text)
 
+    def marked_name(self, group: str, value: str, given: str) -> Markup:
+        """Return the words for a value of a group as HTML; where the catalogue has none, those `given` in English."""
+        own = self.own.get(f"{group}.{value}")
+        is_english = own is None and self.language != _FALLBACK
+        return _in_english(escape(given)) if is_english else escape(own or given)
+
     def for_scripts(self) -> dict[str, object]:
         """Return all words for the scripts of the page, and which of them are English that stands in."""
         return {

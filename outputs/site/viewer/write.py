@@ -115,7 +115,15 @@ def _downloads(target: _Folder, given: Sequence[Download]) -> list[dict[str, str
         taken.add(name)
         address = target.address_of(one.path, f"{_ASSETS}/downloads/{name}")
         size = one.path.stat().st_size if one.size_bytes is None else one.size_bytes
-        found.append({"name": one.name, "target": address, "media_type": one.media_type, "size": bytes_words(size)})
+        found.append(
+            {
+                "file": one.path.name,
+                "name": one.name,
+                "target": address,
+                "media_type": one.media_type,
+                "size": bytes_words(size),
+            }
+        )
     return found
 
 

@@ -53,6 +53,7 @@ def test_only_what_a_reviewer_confirmed_is_chosen(detections: gpd.GeoDataFrame) 
         "rejected by a reviewer": 2,
         "later clear looks do not show them": 0,
         "not reviewed": 2,
+        "withdrawn, and not confirmed again since": 0,
     }
     more = chosen(table, include_unreviewed=True)
     assert set(more.table["detection_id"]) == {"camp", "field", "closed"}

@@ -117,6 +117,23 @@ def test_simulated_imagery_is_said_on_every_page(tmp_path: Path, sample: Sample)
         assert page.read_text(encoding="utf-8").count('class="banner"') == 1
 
 
+def test_a_title_that_only_counts_and_the_names_of_files_are_said_in_each_language(
+    tmp_path: Path, sample: Sample
+) -> None:
+    tables = tmp_path / "detections.csv", tmp_path / "other.csv"
+    for table in tables:
+        table.write_text("x\n", encoding="utf-8")
+    files = [Download(name="A table", path=table, media_type="text/csv") for table in tables]
+    write_site(tmp_path, sample(title="1 change seen in 2 areas", counts=(1, 2), downloads=files))
+    chinese = (tmp_path / "zh" / "index.html").read_text(encoding="utf-8")
+    assert "<h1><bdi>2 个区域中发现 1 处变化</bdi></h1>" in chinese
+    assert "全部变化，表格 (CSV)" in chinese  # noqa: RUF001 - as Chinese writes it
+    assert '<span lang="en" dir="ltr">A table</span>' in chinese
+    assert "<h1><bdi>1 change seen in 2 areas</bdi></h1>" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    write_site(tmp_path, sample(title="Three compounds"))
+    assert "<h1><bdi>Three compounds</bdi></h1>" in (tmp_path / "zh" / "index.html").read_text(encoding="utf-8")
+
+
 def test_a_withheld_value_is_said_to_be_not_told(site: Path) -> None:
     text = (site / "sites" / "near.html").read_text(encoding="utf-8")
     assert "<dt>Began</dt><dd>not told</dd>" in text
