@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from flows.settings.environment import prepare_prefect_environment
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 NEEDS = ("realdata", "qgis", "chromium", "postgis")
 """Markers of tests that skip where something is not installed."""
 
+prepare_prefect_environment()  # for good: a test that sets it and takes it back would leave Prefect half set up
 settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ, max_examples=50)
 settings.load_profile("sitewatch")
 

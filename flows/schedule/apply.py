@@ -1,14 +1,8 @@
 """`sitewatch schedule apply` and `yaml`: the cadences of a workspace for the workers of a pool."""
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-
-from flows.settings.environment import clean_gis_environment, prepare_prefect_environment
-
-clean_gis_environment()
-prepare_prefect_environment()
 
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL

@@ -1,12 +1,7 @@
 """Put what a scheduled run has to show into Prefect's pages. What cannot be put there is logged: the run is done."""
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 import logging
 from datetime import UTC, datetime
-
-from flows.settings.environment import prepare_prefect_environment
-
-prepare_prefect_environment()
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 

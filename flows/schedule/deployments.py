@@ -4,16 +4,11 @@ A deployment's parameters are the workspace's folder and the cadence; which area
 when a run begins, so that a new area at a known cadence needs nothing here.
 """
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-
-from flows.settings.environment import prepare_prefect_environment
-
-prepare_prefect_environment()
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate

@@ -3,7 +3,6 @@
 What crosses a task's boundary are a path, an id, a time and the outcome's counts and words: no arrays, no sessions.
 """
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 import os
 import signal
 import sys
@@ -16,11 +15,6 @@ from types import FrameType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
-
-from flows.settings.environment import clean_gis_environment, prepare_prefect_environment
-
-clean_gis_environment()
-prepare_prefect_environment()
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE

@@ -1,14 +1,9 @@
 """Runs that were missed collapse into one, and runs whose process is gone are called what they are."""
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
-
-from flows.settings.environment import prepare_prefect_environment
-
-prepare_prefect_environment()
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (

@@ -4,7 +4,6 @@ It is the flow that deployments name. What it does twice does no harm: an area w
 it is, so that a run that was killed is resumed by the next, which does only what is left.
 """
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 import logging
 import time
 from collections.abc import Callable
@@ -12,11 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-
-from flows.settings.environment import clean_gis_environment, prepare_prefect_environment
-
-clean_gis_environment()
-prepare_prefect_environment()
 
 from prefect import flow
 from prefect.client.schemas.objects import State as PrefectState

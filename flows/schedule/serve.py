@@ -1,6 +1,5 @@
 """`sitewatch serve`: start the runs of a workspace when they are due, in one process, one at a time."""
 
-# ruff: noqa: E402  # Prefect reads its environment when it is imported
 import asyncio
 import fcntl
 import os
@@ -9,11 +8,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
-
-from flows.settings.environment import clean_gis_environment, prepare_prefect_environment
-
-clean_gis_environment()
-prepare_prefect_environment()
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.deployments.runner import RunnerDeployment
