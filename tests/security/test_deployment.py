@@ -16,7 +16,7 @@ from flows.settings.environment import PREFECT_DEFAULTS
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 ROOMS = ("aoi", "detection", "flows", "geo", "outputs")
-_VARIABLE = re.compile(r"[\"'](SITEWATCH_[A-Z_]+|SH_CLIENT_[A-Z]+|AWS_(?:ACCESS|SECRET)[A-Z_]+)[\"']")
+_VARIABLE = re.compile(r"[\"'](SITEWATCH_[A-Z_]+|SH_CLIENT_[A-Z]+|AWS_(?:ACCESS|SECRET|ENDPOINT)[A-Z_]+)[\"']")
 
 
 def test_every_variable_that_is_read_is_explained_and_no_other() -> None:
@@ -25,7 +25,7 @@ def test_every_variable_that_is_read_is_explained_and_no_other() -> None:
     text = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"`((?:SITEWATCH|SH_CLIENT|AWS)_[A-Z_]+)`", text))
     assert read - explained == set()
-    by_libraries = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # read by GDAL
+    by_libraries = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}  # by GDAL and botocore
     assert explained - read - by_libraries <= {"SITEWATCH_REQUIRE_OPTIONAL", "SITEWATCH_FUZZ"}
     assert all(name in text for name in PREFECT_DEFAULTS)
 
