@@ -38,10 +38,10 @@ from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 from scipy import ndimage
 
-from detection.blocks import Maps, Room
 from detection.changes import map_changes
 from detection.detect import find_changes
 from detection.params import DetectParams
+from detection.room import Maps, Room
 from flows.reading.blocks import check_blocks, read_area, reading_blocks, room_for
 from geo.grid import Grid
 from geo.scene import Quantity, Stack

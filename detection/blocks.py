@@ -3,16 +3,13 @@
 In blocks, each with so much of its surroundings that its own pixels come out as if the whole area had been worked on
 together. What is one number for the whole area (the noise of each comparison) is measured beforehand: exactly, or for
 large areas on pixels that are spread over it, always the same ones whatever the blocks. Maps of areas too large for
-memory lie in files in a folder of their own, mapped into memory piece by piece.
+memory lie in files (`detection.room`).
 Where there is a crew (`Crew`), other processes work on the blocks; what comes out is the same.
 """
 
-import mmap
-import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import ceil, prod
-from pathlib import Path
+from dataclasses import dataclass
+from math import ceil
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -38,9 +35,6 @@ _SAMPLE_STRIDE = 3
 
 _CUT_COST = 1.1
 """How much more time a pixel takes whose rows are cut."""
-
-_SOME_ROWS = 64
-"""Whether anything is written at all is mostly told by every so-many-th row."""
 
 LEAST_BLOCK_PX = 128
 """Smaller blocks would consist of surroundings: then more memory is used than is asked for."""
@@ -127,19 +121,6 @@ class Crew(Protocol):
     def array(self, stage: str, name: str, shape: tuple[int, ...]) -> Any:  # noqa: ANN401 - what can be cut as an array
         """Return what can be cut like an array, shape (..., y, x), and pickled: what `stage` made of the whole area."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """How much memory may be used, and where maps may lie that do not fit."""
-
-    memory_mb: float
-    folder: Path
-    """For files that are deleted when the work is done; of the size of a few copies of the stack."""
-    crew: Crew | None = field(default=None, compare=False)
-    """Who else works on the blocks; None: nobody."""
-    mapped: list[mmap.mmap] = field(default_factory=list, repr=False, compare=False)
-    """All maps that lie in it: what was read of them is given back after each block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,65 +316,3 @@ def _finish(stages: Stages[Result], noises: Sequence[Sequence[Noise]]) -> Result
         result: Result = done.value
         return result
     raise RuntimeError("a block asked for more than the samples did")
-
-
-@dataclass(slots=True, eq=False)
-class Maps:
-    """Arrays over a whole area, in memory or, where they do not fit, in files."""
-
-    room: Room | None = None
-    """None: in memory."""
-    files: dict[str, int] = field(default_factory=dict)
-    """The open file of each array."""
-
-    def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - as numpy's
-        """Return a new array; in a file `name`, which nothing else can find, where there is a folder for it: then 0."""
-        if self.room is None:
-            return np.empty(shape, dtype=dtype)
-        path = self.room.folder / f"{name}-{os.getpid()}-{len(self.room.mapped)}.map"
-        size = max(1, prod(shape) * np.dtype(dtype).itemsize)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        path.unlink()  # it lives as long as it is mapped
-        self.files[name] = file
-        os.truncate(file, size)
-        mapped = mmap.mmap(file, size)
-        self.room.mapped.append(mapped)
-        return np.frombuffer(mapped, dtype=dtype, count=prod(shape)).reshape(shape)
-
-    def put(
-        self, name: str, array: NDArray[Any], own: Slices, values: NDArray[Any], *, at: tuple[int, ...] = ()
-    ) -> None:
-        """Write `values`, shape (..., y, x), to the window `own` of `array[at]`, which was made as `name`.
-
-        What is of the whole width is written to the file, which costs the system far less than a mapped page.
-        """
-        rows, columns = own
-        if name not in self.files or columns != slice(0, array.shape[-1]):
-            (array[at] if at else array)[..., rows, columns] = values
-            return
-        row_bytes = array.shape[-1] * array.itemsize
-        inner = array.shape[len(at) : -2]
-        first = int(np.ravel_multi_index(at, array.shape[: len(at)])) * prod(inner) if at else 0
-        for index, place in enumerate(np.ndindex(*inner), start=first):
-            layer = np.ascontiguousarray(values[place])
-            if (
-                layer[::_SOME_ROWS].any() or layer.any()
-            ):  # a new file is 0 everywhere, and takes no room where nothing is written
-                offset = (index * array.shape[-2] + rows.start) * row_bytes
-                _write(self.files[name], layer.reshape(-1).view(np.uint8).data, offset)
-
-    def release(self) -> None:
-        """Let the system take back the memory of what was written or read; the files keep it."""
-        for mapped in self.room.mapped if self.room else ():
-            mapped.madvise(mmap.MADV_DONTNEED)
-
-    def close(self) -> None:
-        """Close the files: the arrays stay."""
-        while self.files:
-            os.close(self.files.popitem()[1])
-
-
-def _write(file: int, data: memoryview, offset: int) -> None:
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written

@@ -1,6 +1,7 @@
 """Which pixels changed for good?"""
 
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import partial
@@ -10,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.blocks import EXACT_VALUES, Crew, Maps, Plan, Room, Slices, Window, Worked, run_blocks
+from detection.blocks import EXACT_VALUES, Crew, Plan, Slices, Window, Worked, run_blocks
+from detection.kernels.memory import memory_kept
 from detection.kernels.threads import spread
 from detection.looks.context import Noise
 from detection.looks.normalise import expected_lights, light_residual, reference_image, relight
 from detection.looks.registered import WINDOW_PX, Registration
 from detection.objects.outline import connected_pixels, sharp_pixels
 from detection.params import DetectParams
+from detection.room import Maps, Room
 from detection.series.steps import Asked, Steps, steps_in_stages
 from detection.series.steps import fine_contrast as contrast_of
 from geo.coregister import coregister
@@ -77,9 +80,10 @@ def map_changes(stack: Stack, params: DetectParams, *, room: Room | None = None)
             that is needed.
 
     """
-    ground = _Ground.of(stack, params, room)
-    values, trust = _lit_values(ground, params)
-    steps, is_sharp = _all_steps(values, trust, ground, params)
+    with memory_kept() if len(stack.days) == _A_PAIR else nullcontext():
+        ground = _Ground.of(stack, params, room)
+        values, trust = _lit_values(ground, params)
+        steps, is_sharp = _all_steps(values, trust, ground, params)
     is_changed = connected_pixels(steps.score_z, seed_z=params.seed_z, grow_z=params.grow_z)
     is_changed &= is_sharp
     ground.maps.release()
@@ -190,6 +194,7 @@ def _lit_values(ground: _Ground, params: DetectParams) -> tuple[NDArray[np.float
 
         def begin(window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
             run = lighting(window)
+            maps.touched(4 * dates * prod(window.wide_shape))
             maps.release()  # what was read is enough
             return run
 
@@ -258,6 +263,7 @@ def _all_steps(
 
     def begin(window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
         part = weighed(values[:, :, *window.wide], trust)
+        ground.maps.touched(part.nbytes)
         ground.maps.release()  # the copy is enough
         return looking.look(part, window, is_own=not np.may_share_memory(part, values))
 

@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.blocks import Room, Window
+from detection.blocks import Window
 from detection.chance.placebo import weigh_against_placebos
 from detection.changes import ChangeMap, map_changes
 from detection.coverage import coverage_row, no_imagery_row
@@ -17,6 +17,7 @@ from detection.kernels.memory import keep_memory
 from detection.looks.choose import JudgedLook, Looks, choose_looks
 from detection.objects.rows import Whole
 from detection.params import DetectParams
+from detection.room import Room
 from detection.schema import Outcome, coverage_frame, detections_frame
 from detection.tiles import tell_in_tiles, tiles_of
 from geo.grid import Grid

@@ -12,7 +12,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.blocks import Maps, Plan, Room, Slices, Window
+from detection.blocks import Plan, Slices, Window
 from detection.chance.detectability import detectable_area_m2
 from detection.chance.placebo import weigh_against_placebos
 from detection.changes import ChangeMap, block_px_of
@@ -21,6 +21,7 @@ from detection.objects.outline import Patch, group_patches
 from detection.objects.rows import Objects, as_sites, row_of
 from detection.objects.sites import Row, built_ground
 from detection.params import DetectParams
+from detection.room import Maps, Room
 from detection.series.steps import Steps
 from geo.grid import Grid
 from geo.scene import Stack

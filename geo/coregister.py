@@ -34,7 +34,7 @@ _EDGE_CAP = 3.0
 _REFERENCE_DATES = 9
 """So many of the clearest dates make the reference: more would cost more and not make it much sharper."""
 _ENOUGH_FOR_A_REFERENCE = 3
-_ENOUGH_TO_FILL = 4_096
+_ENOUGH_TO_FILL = 1_024
 """Pixels whose median stands in gaps."""
 
 

@@ -32,12 +32,12 @@ from rasterio.features import geometry_mask
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
-from detection.blocks import Room
 from detection.changes import ChangeMap, map_until
 from detection.kernels.copies import highest_means, runs_of
 from detection.objects.events import BUILT_EVENTS
 from detection.objects.outline import pixels_of
 from detection.params import DetectParams
+from detection.room import Room
 from detection.schema import Status
 from geo.grid import Grid
 

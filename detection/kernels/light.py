@@ -172,31 +172,81 @@ def expected_light(  # noqa: PLR0913, PLR0917 - arrays in, array out
     """
     height, width = reference.shape
     half = side // 2
-    sums = np.zeros((_SUMS, width + side))
-    around = np.empty((_SUMS, _PIECE))
-    weight = np.empty(_PIECE, dtype=np.float32)
+    sums, around, weight = _sums_of(width, side)
     for y in range(-half, height):
-        low, high = y - half - 1, y + half
-        if high < height:
-            _add_row(reference[high], image[high], before[high], (limit, np.float32(1)), sums, half + 1, weight)
-        if low >= 0:
-            _add_row(reference[low], image[low], before[low], (limit, np.float32(-1)), sums, half + 1, weight)
+        _move_on(reference, image, before, limit, y, side, sums, weight)
         if y >= 0:
             _expect_all(reference[y], sums, side, pull, around, out[y])
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def relit(  # noqa: PLR0913, PLR0917 - arrays in, array out
+    reference: NDArray[np.float32],
+    image: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    limit: np.float32,
+    side: int,
+    pull: float,
+) -> None:
+    """Replace `expected`, a first answer, by `reference` and what `image` has more than the second answer.
+
+    Args:
+        reference: Shape (y, x); NaN where not seen.
+        image: The same of another date.
+        expected: From `expected_light`, shape (y, x): pixels `limit` or more off it count `ODD_WEIGHT`. Overwritten.
+        limit: As in `expected_light`, and likewise what follows.
+        side: Side of the surroundings in pixels, odd.
+        pull: How much the gain is drawn to 1.
+
+    """
+    height, width = reference.shape
+    half = side // 2
+    sums, around, weight = _sums_of(width, side)
+    waiting = np.empty((half + 1, width), dtype=np.float32)  # rows whose first answer is still needed below them
+    for y in range(-half, height + half + 1):
+        _move_on(reference, image, expected, limit, y, side, sums, weight)
+        gone = y - half - 1
+        if gone >= 0:
+            _relight(image[gone], waiting[gone % (half + 1)], reference[gone], expected[gone])
+        if 0 <= y < height:
+            _expect_all(reference[y], sums, side, pull, around, waiting[y % (half + 1)])
+
+
+@njit(cache=True, nogil=True)
+def _sums_of(width: int, side: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """Return room for the sums over the rows around one, zero, for those of a piece, and for its weights."""
+    return np.zeros((_SUMS, width + side)), np.empty((_SUMS, _PIECE)), np.empty(_PIECE, dtype=np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move_on(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
+    reference: NDArray[np.float32],
+    image: NDArray[np.float32],
+    before: NDArray[np.float32],
+    limit: np.float32,
+    y: int,
+    side: int,
+    sums: NDArray[np.float64],
+    weight: NDArray[np.float32],
+) -> None:
+    """Make `sums` those of the rows around row `y` out of those around the row before it."""
+    half, height = side // 2, len(reference)
+    low, high = y - half - 1, y + half
+    if high < height:
+        _add_row(reference[high], image[high], before[high], (limit, np.float32(1)), sums, half + 1, weight)
+    if 0 <= low < height:
+        _add_row(reference[low], image[low], before[low], (limit, np.float32(-1)), sums, half + 1, weight)
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def relit(
+def _relight(
     image: NDArray[np.float32],
     expected: NDArray[np.float32],
     reference: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Write to `out` `reference` and what `image` has more than `expected`, all of shape (y, x)."""
-    for y in range(len(out)):
-        seen, usual, base, row = image[y], expected[y], reference[y], out[y]
-        for x in range(row.size):
-            row[x] = base[x] + (seen[x] - usual[x])
+    for x in range(out.size):
+        out[x] = reference[x] + (image[x] - expected[x])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)

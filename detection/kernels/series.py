@@ -72,6 +72,12 @@ def _normal(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
         _times(inverse, moments[band], solution[band])
 
 
+@njit(cache=True, nogil=True)
+def _halves(group: NDArray[np.float64], bands: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the inverse (6, lane) and the solution (band, 3, lane) lie in a group's part of `normal`."""
+    return group[:6], group[6:].reshape(bands, 3, LANES)
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _times(inverse: NDArray[np.float64], vectors: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write the product of each symmetric matrix, upper half (6, lane), and its vector (3, lane)."""
@@ -149,6 +155,7 @@ def all_cuts(  # noqa: PLR0913, PLR0915, PLR0917 - arrays in, arrays out; buffer
     strength: NDArray[np.float32],
     gain: NDArray[np.float32],
     information: NDArray[np.float32],
+    normal: NDArray[np.float64],
     part: tuple[int, int],
 ) -> None:
     """Fit a step at each of `cuts` to every pixel's series.
@@ -164,20 +171,21 @@ def all_cuts(  # noqa: PLR0913, PLR0915, PLR0917 - arrays in, arrays out; buffer
         strength: Size of the step, mean over the bands, shape (cut, pixel); NaN where it cannot be told.
         gain: Squared residuals that the step explains, likewise.
         information: Independent looks behind it, likewise.
+        normal: What level and season are without a step, shape (group, 6 + 3 * band, lane), for `without_model`.
         part: First pixel, and the one after the last.
 
     """
     dates, bands, _ = values.shape
     count = part[1]
     seen, trusted = np.empty((dates, bands, LANES), dtype=np.float32), np.empty((dates, LANES), dtype=np.float32)
-    inverse, solution, product = np.empty((6, LANES)), np.empty((bands, 3, LANES)), np.empty((3, LANES))
-    moment, total = np.empty((3, LANES)), np.empty((bands, LANES))
+    product, moment, total = np.empty((3, LANES)), np.empty((3, LANES)), np.empty((bands, LANES))
     backing, size, square = np.empty((3, LANES))
     before, after = np.zeros((2, LANES), dtype=np.float32)
     for start in range(part[0], count, LANES):
         lanes = min(LANES, count - start)
         here = slice(start, start + lanes)
         _load(values, weight, start, lanes, seen, trusted)
+        inverse, solution = _halves(normal[start // LANES], bands)
         _normal(seen, trusted, columns, ridge, inverse, solution)
         moment[:] = 0
         total[:] = 0
@@ -264,6 +272,7 @@ def without_model(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     least_information: float,
     onset: NDArray[np.int32],
     only_season: bool,  # noqa: FBT001 - a kernel takes no keywords
+    normal: NDArray[np.float64],
     out: NDArray[np.float32],
     part: tuple[int, int],
 ) -> None:
@@ -277,6 +286,7 @@ def without_model(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
         least_information: A step backed by fewer independent looks is taken for none.
         onset: Index of the first date after the step, one a pixel; 0 or less where there is none.
         only_season: Leave level and step in.
+        normal: From `all_cuts`, for the same values and weights; empty where nobody has made it.
         out: Of the shape of `values`; may be `values`.
         part: First pixel, and the one after the last.
 
@@ -284,13 +294,15 @@ def without_model(  # noqa: PLR0913, PLR0917 - arrays in, arrays out
     dates, bands, _ = values.shape
     count = part[1]
     seen, trusted = np.empty((dates, bands, LANES), dtype=np.float32), np.empty((dates, LANES), dtype=np.float32)
-    inverse, solution, product = np.empty((6, LANES)), np.empty((bands, 3, LANES)), np.empty((3, LANES))
+    own, product = np.empty((6 + 3 * bands, LANES)), np.empty((3, LANES))
     moment, total, backing = np.empty((3, LANES)), np.empty((bands, LANES)), np.empty(LANES)
     begin, level, even, odd, lift = np.zeros((5, LANES), dtype=np.float32)
     for start in range(part[0], count, LANES):
         lanes = min(LANES, count - start)
         _load(values, weight, start, lanes, seen, trusted)
-        _normal(seen, trusted, columns, ridge, inverse, solution)
+        inverse, solution = _halves(normal[start // LANES] if len(normal) else own, bands)
+        if not len(normal):
+            _normal(seen, trusted, columns, ridge, inverse, solution)
         for lane in range(lanes):
             begin[lane] = onset[start + lane] if onset[start + lane] > 0 else dates
         moment[:] = 0

@@ -21,7 +21,10 @@ _DULLED = 0.9
 _RECOGNISABLE = 0.75
 _PIXELS_TO_REGRESS = 50
 _MOST_VALUES = 1 << 26
-"""Larger stacks (dates x bands x pixels) are judged by every so-many-th pixel."""
+"""Larger stacks (dates x bands x pixels) are judged by every so-many-th pixel…"""
+_ENOUGH_PX = 1 << 14
+"""… and so are looks of more than this: medians over as many pixels, spread evenly, are known to a hundredth of the
+spread they are taken from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +260,8 @@ def clear_on(stack: Stack, index: int) -> NDArray[np.bool_]:
 def _thinned(stack: Stack) -> Stack:
     """Return `stack`, of large ones every so-many-th pixel both ways: as many as can be held and tell the same."""
     rows, columns = stack.grid.shape
-    step = ceil(sqrt(rows * columns * len(stack.days) * len(stack.bands) / _MOST_VALUES))
+    least = ceil(sqrt(rows * columns * len(stack.days) * len(stack.bands) / _MOST_VALUES))
+    step = max(least, int(sqrt(rows * columns / _ENOUGH_PX)))
     if step <= 1:
         return stack
     places = slice(step // 2, None, step)

@@ -80,10 +80,8 @@ def relight(
     """
 
     def one(date: int, band: int) -> None:
-        base, layer, kept = reference[band], values[date, band], expected[date, band]
-        final = np.empty_like(kept)
-        kernels.expected_light(base, layer, kept, np.float32(limits[date, band]), context_px, _PULL, final)
-        kernels.relit(layer, final, base, kept)
+        limit = np.float32(limits[date, band])
+        kernels.relit(reference[band], values[date, band], expected[date, band], limit, context_px, _PULL)
 
     spread(one, np.ndindex(*values.shape[:2]))
     return expected

@@ -49,6 +49,8 @@ class CutFits:
     """Squared residuals that the step explains, summed over the bands; NaN likewise."""
     information: NDArray[np.float32]
     """Independent looks behind it."""
+    normal: NDArray[np.float64]
+    """What level and season are without a step, as the compiled loops keep it: `without_model` need not ask again."""
 
 
 def design(days: Sequence[date], params: SeasonParams) -> NDArray[np.float64]:
@@ -87,6 +89,7 @@ def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
     strength, gain, information = (np.empty((len(places), count), dtype=np.float32) for _ in range(3))
 
     model = _three(columns)
+    normal = np.empty((-(-count // kernels.LANES), 6 + 3 * bands, kernels.LANES))
 
     def one(part: tuple[int, int]) -> None:
         kernels.all_cuts(
@@ -100,6 +103,7 @@ def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
             strength,
             gain,
             information,
+            normal,
             part,
         )
 
@@ -110,6 +114,7 @@ def fit_cuts(  # noqa: PLR0913 - three arrays, and what is asked of them
         strength=strength.reshape(planes),
         gain=gain.reshape(planes),
         information=information.reshape(planes),
+        normal=normal,
     )
 
 
@@ -120,6 +125,7 @@ def without_model(  # noqa: PLR0913 - three arrays, and what is asked of them
     onset: NDArray[np.integer],
     params: SeasonParams,
     *,
+    fits: CutFits | None = None,
     only_season: bool = False,
 ) -> NDArray[np.float32]:
     """Return `values` (time, band, y, x) less each pixel's level, season, and step at `onset` (y, x).
@@ -130,6 +136,7 @@ def without_model(  # noqa: PLR0913 - three arrays, and what is asked of them
         columns: From `design`.
         onset: Index of the first date after the step; 0 or less where there is none.
         params: Ridge and least information.
+        fits: From the same values and weights, if there are any: that saves time.
         only_season: Take the season alone out; level and step are fitted all the same.
 
     """
@@ -139,10 +146,11 @@ def without_model(  # noqa: PLR0913 - three arrays, and what is asked of them
     result = np.empty_like(series)
 
     model = _three(columns)
+    normal = np.empty((0, 6 + 3 * bands, kernels.LANES)) if fits is None else fits.normal
 
     def one(part: tuple[int, int]) -> None:
         kernels.without_model(
-            series, trust, model, params.ridge, params.min_information, begin, only_season, result, part
+            series, trust, model, params.ridge, params.min_information, begin, only_season, normal, result, part
         )
 
     spread(one, parts(series.shape[2]))

@@ -137,7 +137,7 @@ def steps_in_stages(
         noises = yield _asked(strength, params)
         best = _best(strength, fits, noises, own_noise, params)
         return _steps(best, onset, values, days, own_noise=own_noise)
-    residual = without_model(values, weight, columns, onset, params.season)
+    residual = without_model(values, weight, columns, onset, params.season, fits=fits)
     is_past = (weight > 0) & (np.arange(len(values), dtype=np.int16)[:, None, None] < onset)
     weight = _trust(residual, weight)
     looks = is_past.sum(axis=0, dtype=np.int16)
@@ -150,7 +150,7 @@ def steps_in_stages(
     noises = yield Asked(maps=[*_asked(strength, params).maps, lambda: measured], sigma_floor=params.sigma_floor)
     own_noise = _own_noise(unrest, looks, noises[-1])
     best = _best(strength, fits, noises[:-1], params.own_noise_factor * own_noise, params)
-    calm_values = without_model(values, weight, columns, onset, params.season, only_season=True)
+    calm_values = without_model(values, weight, columns, onset, params.season, fits=fits, only_season=True)
     return _steps(best, onset, calm_values, days, own_noise=params.own_noise_factor * own_noise)
 
 

@@ -17,9 +17,10 @@ from shapely.geometry import Polygon, box
 from aoi.areas import Area
 from aoi.facilities import Facility
 from aoi.read.vector import read_areas, read_facilities
-from detection.blocks import Crew, Room
+from detection.blocks import Crew
 from detection.detect import Findings, find_changes, no_imagery
 from detection.life.history import Review
+from detection.room import Room
 from detection.schema import Outcome
 from flows.area.answering import answered
 from flows.area.drawing import Drawn, draw_all

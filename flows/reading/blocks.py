@@ -19,8 +19,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from detection.blocks import Crew, Maps, Plan, Room, Window, Worked
+from detection.blocks import Crew, Plan, Window, Worked
 from detection.looks.registered import crop, crop_grid, mapped
+from detection.room import Maps, Room
 from flows.reading.looks import COPIES, Looks, MaskSettings, ReadScene, common_bands, read_looks, read_masked
 from geo.errors import ConfigError, SourceError
 from geo.grid import Grid

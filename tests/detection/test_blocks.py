@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from detection import blocks, changes
-from detection.blocks import Maps, Plan, Room, Window
+from detection.blocks import Plan, Window
 from detection.changes import ChangeMap, map_changes
 from detection.looks.registered import Registration, crop
 from detection.params import DetectParams
+from detection.room import Maps, Room
 from detection.series.steps import Steps
 from geo.coregister import CoregisterParams, moved
 from geo.grid import Grid

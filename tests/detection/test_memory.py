@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from detection.blocks import Maps, Room
 from detection.changes import map_changes
 from detection.looks.registered import mapped
 from detection.params import DetectParams
+from detection.room import Maps, Room
 from geo.grid import Grid
 from geo.scene import Quantity, Stack
 

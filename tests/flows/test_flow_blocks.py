@@ -15,9 +15,9 @@ from shapely.geometry.base import BaseGeometry
 
 from detection import changes as changes_module
 from detection import tiles as tiles_module
-from detection.blocks import Room
 from detection.detect import Findings, find_changes
 from detection.params import DetectParams
+from detection.room import Room
 from flows.reading import blocks
 from flows.reading.blocks import check_blocks, grids_of, need_mb, read_area, reading_blocks, room_for, seen_shares
 from flows.reading.looks import Looks

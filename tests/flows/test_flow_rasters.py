@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from rio_cogeo.cogeo import cog_validate
 
-from detection.blocks import Room
+from detection.room import Room
 from flows.area.pipeline import Job
 from flows.area.rasters import further_bands
 from flows.reading.blocks import read_area

@@ -15,9 +15,10 @@ from shapely.geometry import box
 
 from detection import blocks as blocks_module
 from detection import changes as changes_module
-from detection.blocks import Room, Window, Worked
+from detection.blocks import Window, Worked
 from detection.changes import map_changes
 from detection.params import DetectParams
+from detection.room import Room
 from detection.series.steps import Steps
 from flows.area.outcome import AreaOutcome, State
 from flows.area.pipeline import Job

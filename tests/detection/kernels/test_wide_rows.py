@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from detection.kernels.light import ODD_WEIGHT, expected_light
+from detection.kernels.light import ODD_WEIGHT, expected_light, relit
 from detection.kernels.regions import outstanding
 
 SIDE, PULL = 21, 0.0625
@@ -38,6 +38,18 @@ def test_light_is_fitted_alike_on_both_sides_of_a_piece(width: int, limit: float
     gain = np.clip((xy / looks - x * y / looks**2 + belief) / (variance + belief), 0.5, 2)
     told = gain * reference + y / looks - gain * x / looks
     np.testing.assert_allclose(result, np.where(looks > 1e-9, told, reference), rtol=2e-5, atol=1e-6)
+    relit(reference, image, first, np.float32(limit), SIDE, PULL)
+    np.testing.assert_array_equal(first, reference + (image - result))
+
+
+@pytest.mark.parametrize("height", [1, SIDE // 2, SIDE // 2 + 1, SIDE, 2 * SIDE + 1])
+def test_an_image_of_few_rows_is_relit_in_place_too(height: int) -> None:
+    rng = np.random.default_rng(height)
+    reference, image, first = (0.2 + 0.05 * rng.standard_normal((3, height, 40))).astype(np.float32)
+    result = np.empty_like(first)
+    expected_light(reference, image, first, np.float32(0.05), SIDE, PULL, result)
+    relit(reference, image, first, np.float32(0.05), SIDE, PULL)
+    np.testing.assert_array_equal(first, reference + (image - result))
 
 
 def test_only_what_is_high_beside_its_surroundings_stands_out() -> None:
