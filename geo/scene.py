@@ -130,7 +130,7 @@ class Stack:
     @property
     def days(self) -> tuple[date, ...]:
         """The day of each look, ascending."""
-        return tuple(stamp.astype("datetime64[D]").item() for stamp in self.dataset["time"].to_numpy())
+        return tuple(self.dataset["time"].to_numpy().astype("datetime64[D]").tolist())
 
     @property
     def scene_ids(self) -> tuple[str, ...]:
