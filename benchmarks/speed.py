@@ -5,14 +5,14 @@
 Each case runs in a process of its own: seconds are of all its threads together. Memory is the most it ever held:
 ``peak_mb`` with the pages of files that are mapped, which the system takes back when it needs them, ``anonymous_mb``
 without them, looked at every few milliseconds.
-``site`` is a usual place, 256 x 256 pixels on 60 dates in 6 bands, from looks in memory to tables, several times. ``pair`` is two
-dates of a whole Sentinel-2 tile, 10,980 x 10,980 pixels in 4 bands, read strip by strip from cloud-optimised GeoTIFFs
-into the maps that outlines are made from; reading the same without looking at it is measured beside it. The ``area``
-cases go from a folder of GeoTIFFs on 12 dates to the tables, as a run does, with `--limit-mb` allowed: the second has
-ten times the ground of the first, and should not take more memory than is allowed for that. ``objects`` does the same
-on 24 dates with a given number of buildings, a small one on each 180 m square: twice the ground holds twice the
-objects, and an object should cost the same whatever their number; `--objects-limit-mb` is what it may take.
-The floor is what the machine needs to copy all values once, and to write the maps that are kept to new files.
+``site`` is a usual place, 256 x 256 pixels on 60 dates in 6 bands, from looks in memory to tables, again and again.
+``pair`` is two dates of a whole Sentinel-2 tile, 10,980 x 10,980 pixels in 4 bands, read strip by strip from
+cloud-optimised GeoTIFFs into the maps that outlines are made from; reading the same without looking at it is measured
+beside it. The ``area`` cases go from a folder of GeoTIFFs on 12 dates to the tables, as a run does, with `--limit-mb`
+allowed: the second has ten times the ground of the first, and should not take more memory than is allowed for that.
+``objects`` does the same on 24 dates with a given number of buildings, one on each 180 m square: twice the ground
+holds twice the objects, and an object should cost the same whatever their number; `--objects-limit-mb` is what it
+may take. The floor is what the machine needs to copy all values once, and to write the maps that are kept to new files.
 The imagery is made up: texture, light and noise like real ones, and some hundred buildings.
 """
 
