@@ -7,6 +7,8 @@
     python -m benchmarks.calibration --train train-*.jsonl --test test-*.jsonl --silent train-silent.jsonl
         [--picture FILE] [--json FILE]
 
+Without `--train` nothing is fitted: what the detections themselves stated is compared with the truth.
+
 The confidence of a detection is a logistic sum of a few measured terms (`detection.objects.events.weigh`). Here its
 weights are fitted by ridge logistic regression on claims that something was built or torn down, with known truth.
 Each weight must keep the sign that the term was designed with: more looks never speak against an event. How strong
@@ -23,7 +25,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,8 @@ class Claims:
     """The background of each."""
     weight: NDArray[np.float64]
     """Claims of one place in several runs share the weight of one."""
+    stated: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """The confidence that came with each, where that is known."""
 
     def where(self, chosen: NDArray[np.bool_]) -> "Claims":
         """Return some of them."""
@@ -73,6 +77,7 @@ class Claims:
             is_right=self.is_right[chosen],
             group=self.group[chosen],
             weight=self.weight[chosen],
+            stated=self.stated[chosen] if self.stated.size else self.stated,
         )
 
 
@@ -109,6 +114,7 @@ def read_claims(paths: Sequence[Path]) -> Claims:
         is_right=np.array([line["truth"] == "right" for line in lines]),
         group=np.array([_group(line) for line in lines]),
         weight=_shared_weights(lines),
+        stated=np.array([line["confidence"] for line in lines], dtype=float),
     )
 
 
@@ -339,13 +345,16 @@ def designed_signs(names: Sequence[str]) -> NDArray[np.float64]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="rows that the weights are fitted to")
+    parser.add_argument("--train", type=Path, nargs="+", help="rows that the weights are fitted to; else none are")
     parser.add_argument("--test", type=Path, nargs="+", required=True, help="rows of other seeds")
     parser.add_argument("--silent", type=Path, nargs="*", default=(), help="rows of quiet places, for the rates")
     parser.add_argument("--picture", type=Path, help="draw the reliability diagram here")
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args(arguments)
-    train, test = read_claims(options.train), read_claims(options.test)
+    test = read_claims(options.test)
+    if not options.train:
+        return _told({}, _compared({"as stated": (test.stated, test.is_right, test.weight)}, test), options)
+    train = read_claims(options.train)
     signs = designed_signs(train.names)
     fitted, chosen = calibrated(train, signs)
     unseen = expit(chosen.factor * left_out(train, signs, ridge=chosen.ridge) + chosen.shift)
@@ -355,14 +364,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "backgrounds left out": (unseen, train.is_right, train.weight),
     }
     weights = {_BIAS: fitted.bias, **dict(zip(train.names, fitted.weights.tolist(), strict=True))}
-    tables = {
-        "errors": [{"set": name, **errors(*part)} for name, part in parts.items()],
-        **{f"reliability, {name}": reliability(*part) for name, part in parts.items()},
-        "other seeds, by background": [
-            {"background": name, **errors(*(part[test.group == name] for part in parts["other seeds"]))}
-            for name in np.unique(test.group).tolist()
-        ],
-    }
+    tables = _compared(parts, test)
     if options.silent:
         tables["false alerts a km2 and year"] = false_alert_rates(options.silent, fitted, train.names)
     print(json.dumps({name: round(weight, 3) for name, weight in weights.items()}))
@@ -370,10 +372,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"ridge {chosen.ridge:g}, log-odds times {chosen.factor:.2f} and {chosen.shift:+.2f}; "
         f"{len(train.is_right)} claims to fit, {train.is_right.mean():.0%} right"
     )
-    for name, rows in tables.items():
-        print(f"\n{name}\n{table(rows)}")
     if options.picture:
         draw(options.picture, parts)
+    return _told(weights, tables, options)
+
+
+def _compared(parts: Mapping[str, Part], test: Claims) -> dict[str, Any]:
+    """Return the tables of errors; `test` are the claims of the first of `parts`."""
+    name, first = next(iter(parts.items()))
+    return {
+        "errors": [{"set": own, **errors(*part)} for own, part in parts.items()],
+        **{f"reliability, {own}": reliability(*part) for own, part in parts.items()},
+        f"{name}, by background": [
+            {"background": group, **errors(*(part[test.group == group] for part in first))}
+            for group in np.unique(test.group).tolist()
+        ],
+    }
+
+
+def _told(weights: Mapping[str, float], tables: Mapping[str, Any], options: argparse.Namespace) -> int:
+    for name, rows in tables.items():
+        print(f"\n{name}\n{table(rows)}")
     if options.json:
         options.json.write_text(json.dumps({"weights": weights, **tables}, indent=2) + "\n", encoding="utf-8")
     return 0

@@ -19,6 +19,7 @@ from benchmarks.calibration import (
     errors,
     false_alert_rates,
     fit,
+    main,
     read_claims,
     reliability,
 )
@@ -114,6 +115,7 @@ def line(**others: Any) -> dict[str, Any]:  # noqa: ANN401 - values of JSON
         "event": "construction",
         "truth": "false",
         "detection_id": "a",
+        "confidence": 0.25,
         "evidence_features": features,
     } | others
 
@@ -139,9 +141,21 @@ def test_rows_are_read_with_their_truth_and_their_weight(tmp_path: Path) -> None
     assert read.is_right.tolist() == [False, False, True, False]
     assert read.weight.tolist() == [0.5, 0.5, 1.0, 1.0]
     assert read.group.tolist() == ["romania", "romania", "romania", "dabancheng"]
+    assert read.stated.tolist() == [0.25, 0.25, 0.25, 0.25]
+    assert read.where(read.is_right).stated.tolist() == [0.25]
     assert "bias" not in read.names
     with pytest.raises(SystemExit, match="no claim"):
         read_claims([written(tmp_path / "none.jsonl", [line(event="surface_change")])])
+
+
+def test_without_a_fit_what_the_detections_stated_is_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = [line(truth="right", kind="halls", seed=seed, confidence=0.9) for seed in range(6)]
+    false = [line(detection_id=str(seed), confidence=0.9) for seed in range(4)]
+    assert main(["--test", str(written(tmp_path / "rows.jsonl", right + false))]) == 0
+    _, told, *_ = capsys.readouterr().out.split("as stated")
+    assert [float(word) for word in told.split()[:3]] == [10, 0.6, pytest.approx(0.3)]
 
 
 def test_rates_count_each_object_once_and_are_never_zero(tmp_path: Path) -> None:
