@@ -246,7 +246,8 @@ def _run_alone(stages: Stages[Result]) -> tuple[list[list[Noise]], Result]:
     noises: list[list[Noise]] = []
     asked = next(stages)
     while True:
-        noises.append([Noise.of(make(), sigma_floor=asked.sigma_floor) for make in asked.maps])
+        some = (slice(None, None, asked.every),) * 2
+        noises.append([Noise.of(make()[some], sigma_floor=asked.sigma_floor) for make in asked.maps])
         try:
             asked = stages.send(noises[-1])
         except StopIteration as done:
@@ -280,7 +281,7 @@ class _Measuring:
         asked = _replay(self.begin(window), self.known)
         if asked is None:
             return Worked(arrays={})
-        pick = window.sample(self.stride)
+        pick = window.sample(asked.every if self.stride == 1 else self.stride)
         picked = {str(index): make()[pick].ravel() for index, make in enumerate(asked.maps)}
         return Worked(arrays=picked, facts=asked.sigma_floor)
 

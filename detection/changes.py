@@ -38,6 +38,8 @@ _REGISTERED_COPIES = 7
 """How many times a stack is held while it is moved as a whole."""
 _MEASURED_BYTES = 16
 """What is held of each value while the noise of all is measured, with as much again for what is at work."""
+_ENOUGH_PX = 1 << 14
+"""So many pixels tell how far a date usually lies off what its light lets expect."""
 _LEAST_WINDOW_PX = 160
 """Side of the smallest window on which shifts are measured."""
 _A_PAIR = 2
@@ -159,7 +161,8 @@ class _Lighting:
     context_px: int
 
     def __call__(self, window: Window) -> Generator[Asked, Sequence[Noise], Worked]:
-        return _in_one_light(self._read(window.wide)[:, None], self.context_px, window)
+        every = max(1, int(sqrt(prod(self.stack.grid.shape) / _ENOUGH_PX)))
+        return _in_one_light(self._read(window.wide)[:, None], self.context_px, window, every)
 
     def _read(self, window: Slices) -> NDArray[np.float32]:
         """Return the band on all dates within `window`, shape (time, y, x)."""
@@ -231,9 +234,11 @@ def _trust(unrest: NDArray[np.float64], dates: int) -> NDArray[np.float32]:
 
 
 def _in_one_light(
-    values: NDArray[np.float32], context_px: int, window: Window
+    values: NDArray[np.float32], context_px: int, window: Window, every: int
 ) -> Generator[Asked, Sequence[Noise], Worked]:
     """Give all dates of one band, shape (time, 1, y, x), one light; ask in between for the noise of the whole area.
+
+    `every` so-many-th pixel tells that: it does no more than say which pixels are so odd that they hardly count.
 
     What comes of it: ``values``, shape (time, y, x), and as a fact how far a usual pixel of the whole area lies off the
     reference on a usual date.
@@ -243,7 +248,8 @@ def _in_one_light(
     noises = yield Asked(
         maps=[
             partial(light_residual, values[date_index, 0], expected[date_index, 0]) for date_index in range(len(values))
-        ]
+        ],
+        every=every,
     )
     limits = np.array([noise.outlier_limit for noise in noises])[:, None]
     lit = relight(values, reference, expected, limits, context_px=context_px)

@@ -163,7 +163,10 @@ def filling(values: NDArray[np.float32]) -> list[float]:
 
 def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what is finite of `values`, shape (n,), of many an even share: a gap is filled as well by that."""
-    seen = values[np.isfinite(values)]
+    some = values[:: max(1, values.size // (2 * _ENOUGH_TO_FILL)) | 1]
+    seen = some[np.isfinite(some)]
+    if seen.size < _ENOUGH_TO_FILL:  # little was seen: then it all counts
+        seen = values[np.isfinite(values)]
     return seen[:: max(1, seen.size // _ENOUGH_TO_FILL) | 1]
 
 

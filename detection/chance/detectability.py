@@ -155,11 +155,12 @@ def power_of(sight: Sight, area_m2: float, contrasts: NDArray[np.float32], param
     own_z = ndimage.maximum_filter(sight.own_z, free_px)[sight.places]
     is_seen = np.isfinite(sight.own_z[sight.places])
     rest_z = np.where(is_seen, (1 - share) * np.where(is_seen, own_z, 0), -np.inf)
+    looks = np.maximum(sight.information[:, None] * sight.seen_share, params.steps.season.min_information)
+    noise = np.hypot(sight.noise.sigma, sight.own_noise / np.sqrt(looks))
     found = []
     for contrast in contrasts:
         rise = _mean_of_folded(contrast, sight.noise.middle) - sight.noise.middle
-        looks = np.maximum(sight.information[:, None] * sight.seen_share, params.steps.season.min_information)
-        lift = rise / np.hypot(sight.noise.sigma, sight.own_noise / np.sqrt(looks))
+        lift = rise / noise
         is_clear = float((rest_z + share * lift >= params.seed_z).mean())
         typical = _typical(lift), _typical(contrast)
         found.append(is_clear * _large_share(side_px, typical, sight, params) if is_clear > 0 else 0.0)

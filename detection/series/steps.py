@@ -91,6 +91,8 @@ class Asked:
     maps: Sequence[Callable[[], NDArray[np.float32]]]
     """Each gives a map, shape (y, x), NaN where it does not count; made one at a time, for there are many."""
     sigma_floor: float = 0.0
+    every: int = 1
+    """It is enough to measure every so-many-th pixel both ways."""
 
 
 def find_steps(values: NDArray[np.float32], days: Sequence[date], *, patch_px: int, params: StepParams) -> Steps:
