@@ -14,7 +14,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.kernels import series as kernels
+from detection.kernels import season as kernels
 from detection.kernels.threads import parts, spread
 
 _DAYS_A_YEAR = 365.2425
