@@ -64,19 +64,22 @@ class Standing:
     looks: Sequence[date]
     """The clear looks from the onset on, ascending."""
     has_near_infrared: bool = True
-    """Without it wet ground, water and plants can look like a building that is gone."""
+    """Without it wet ground, water and plants can look like a building that is gone, and moved earth like one that
+    came."""
+    is_raised: bool = True
+    """Whether structure has risen since: more than prepared ground."""
 
 
 def stage(standing: Standing, params: LifecycleParams) -> tuple[Status, date | None]:
     """Return the status and, where confirmed, the look that confirmed it.
 
-    Only what was built or demolished can be confirmed; a change of the surface stays a candidate, and so does a
-    demolition of which only visible light tells.
+    Only what was built or demolished can be confirmed; a change of the surface stays a candidate. So does, where only
+    visible light tells of it, a demolition, and prepared ground on which nothing stands: a filled pit looks the same.
     """
     confirmed_on = _confirming_look(standing.looks, params)
     is_sure = (
         standing.event in BUILT_EVENTS
-        and (standing.event is not Event.DEMOLITION or standing.has_near_infrared)
+        and (standing.has_near_infrared or (standing.event is not Event.DEMOLITION and standing.is_raised))
         and standing.confidence >= params.confirm_confidence
         and standing.persistence >= params.confirm_persistence
         and (standing.season_persistence or 0.0) >= params.confirm_persistence

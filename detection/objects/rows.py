@@ -17,7 +17,7 @@ from detection.objects.shape import Shape, camp_likeness, describe, roofs_betwee
 from detection.objects.sites import Row, built_ground, join_plots
 from detection.params import DetectParams
 from detection.radar.fusion import RadarWitness, agree, radar_evidence, radar_terms
-from detection.schema import Event, Relation
+from detection.schema import Event, Phase, Relation
 from detection.series.course import Watch
 from detection.series.onset import Course, Growth, follow
 from detection.series.phases import find_phases
@@ -128,6 +128,8 @@ def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectP
     if patch.area_m2 < params.min_area_m2 and not agree(step, event, params.radar):
         return None
     terms = weigh(features, event) + radar_terms(step, event, params.fusion, params.radar)
+    is_built = event in BUILT_EVENTS
+    phases = _phase_columns(patch, watch, course, growth, params) if is_built else _NO_PHASES
     standing = Standing(
         event=event,
         confidence=confidence(terms),
@@ -136,9 +138,9 @@ def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectP
         backed_share=features.backed_share,
         looks=days[growth.onset :],
         has_near_infrared=features.has_near_infrared,
+        is_raised=phases["phase"] != Phase.SITE_PREPARATION.value,
     )
     status, confirmed_on = stage(standing, params.lifecycle)
-    is_built = event in BUILT_EVENTS
     shape = _shape(patch, event, changes)
     camp = traits(shape, isolated=features.isolation, area_m2=patch.area_m2) if is_built else ()
     areas = [share * patch.area_m2 for share in growth.changed_share]
@@ -176,7 +178,7 @@ def _detection_row(area_id: str, patch: Patch, objects: Objects, params: DetectP
         "area_low_m2": round(low_m2),
         "area_high_m2": round(high_m2),
         "roofs": float(shape.roofs) if event is Event.CONSTRUCTION else np.nan,
-        **(_phase_columns(patch, watch, course, growth, params) if is_built else _NO_PHASES),
+        **phases,
         "camp_likeness": round(camp_likeness(camp), 4) if is_built else np.nan,
         "false_alerts_per_site_year": np.nan,
         "not_observable_since": None,

@@ -51,6 +51,11 @@ def need_mb(scenes: int, bands: int, shape: tuple[int, int]) -> float:
     return 4e-6 * COPIES * scenes * bands * shape[0] * shape[1]
 
 
+def _fits(refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int) -> bool:
+    """Whether an area may be read and looked at as a whole."""
+    return not refs or need_mb(len(refs), len(common_bands(refs)), grid.shape) <= limit_mb
+
+
 def check_blocks(area_id: str, refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int) -> None:
     """Refuse an area of which not even the smallest block fits into memory, before anything is read.
 
@@ -58,7 +63,7 @@ def check_blocks(area_id: str, refs: Sequence[SceneRef], grid: Grid, *, limit_mb
         ConfigError: With the area, the need and the limit.
 
     """
-    if not refs or need_mb(len(refs), len(common_bands(refs)), grid.shape) <= limit_mb:
+    if _fits(refs, grid, limit_mb=limit_mb):
         return
     bands = len(common_bands(refs))
     rows, columns = (min(side, LEAST_PX + 2 * MARGIN_PX) for side in grid.shape)
@@ -74,7 +79,7 @@ def check_blocks(area_id: str, refs: Sequence[SceneRef], grid: Grid, *, limit_mb
 def reading_blocks(refs: Sequence[SceneRef], grid: Grid, *, limit_mb: int) -> tuple[Window, ...]:
     """Return the windows of `grid` in which an area is read: one, the whole, where it fits into memory."""
     bands = len(common_bands(refs)) if refs else 0
-    fits = need_mb(len(refs), bands, grid.shape) <= limit_mb
+    fits = _fits(refs, grid, limit_mb=limit_mb)
     block_px = np.inf if fits else max(0.0, limit_mb - _OVERHEAD_MB) * 1e6 / _bytes_a_px(len(refs), bands)
     plan = Plan.of(grid.shape, values_a_px=1, halo_px=MARGIN_PX, block_px=block_px)
     return _aligned(plan.blocks, grid.shape, side_px=thumbnail_px(grid))
@@ -96,9 +101,10 @@ def room_for(
 ) -> Iterator[Room | None]:
     """Yield room, with a folder of its own in `folder`, for an area that does not fit into memory; else None.
 
-    A `crew`, if there is one, then works on its blocks.
+    A `crew`, if there is one, then works on its blocks. There may be one block to be read, and more to be looked at:
+    that takes more memory.
     """
-    if len(reading_blocks(refs, grid, limit_mb=limit_mb)) == 1:
+    if _fits(refs, grid, limit_mb=limit_mb):
         yield None
         return
     folder.mkdir(parents=True, exist_ok=True)

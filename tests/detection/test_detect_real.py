@@ -44,6 +44,12 @@ def test_one_confirmed_construction_holds_the_compound(findings: Findings) -> No
     assert row["looks_before"] == 1
 
 
+def test_in_pictures_prepared_ground_alone_confirms_nothing(findings: Findings) -> None:
+    confirmed = findings.detections[findings.detections["status"] == "confirmed"]
+    assert len(confirmed) <= 2  # the compound, and the works yard north-west of it
+    assert not (confirmed["phase"] == "site_preparation").any()
+
+
 def test_the_compound_grows_and_never_shrinks(findings: Findings) -> None:
     (row,) = findings.detections[findings.detections.contains(place(findings, BUILT_2017))].to_dict("records")
     growth = dict(json.loads(row["evidence"])["growth"])

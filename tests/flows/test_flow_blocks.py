@@ -206,6 +206,16 @@ def test_what_fits_is_read_at_once_and_gets_no_room(tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+def test_what_is_read_at_once_but_cannot_be_looked_at_so_gets_room(tmp_path: Path) -> None:
+    limit_mb = int(need_mb(DATES, 2, SHAPE)) - 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "_OVERHEAD_MB", 0.0)
+        assert len(reading_blocks(refs(), GRID, limit_mb=limit_mb)) == 1
+        with room_for(refs(), GRID, limit_mb=limit_mb, folder=tmp_path / "state") as room:
+            assert room is not None
+            assert room.memory_mb == limit_mb
+
+
 def test_the_blocks_shrink_with_the_memory_and_cover_the_area_once() -> None:
     wide = Grid(epsg=32631, left_m=500_000, top_m=5_700_000, pixel_m=10, width_px=5_000, height_px=3_000)
     sizes = []

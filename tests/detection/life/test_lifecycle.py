@@ -31,6 +31,10 @@ SURE = Standing(
             {"event": Event.DEMOLITION, "has_near_infrared": False}, None, id="demolition-in-visible-light-alone"
         ),
         pytest.param({"has_near_infrared": False}, LOOKS[2], id="construction-in-visible-light"),
+        pytest.param(
+            {"has_near_infrared": False, "is_raised": False}, None, id="prepared-ground-in-visible-light-alone"
+        ),
+        pytest.param({"is_raised": False}, LOOKS[2], id="prepared-ground"),
         pytest.param({"event": Event.SURFACE_CHANGE}, None, id="surface-is-never-confirmed"),
         pytest.param({"confidence": 0.6}, LOOKS[2], id="just-sure-enough"),
         pytest.param({"confidence": 0.59}, None, id="not-sure"),
