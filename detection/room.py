@@ -22,37 +22,7 @@ _CACHED_BYTES = 1 << 28
 """So much of files that do not fit may be in the system's memory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """How much memory may be used, and where maps may lie that do not fit."""
-
-    memory_mb: float
-    folder: Path
-    """For files that are deleted when the work is done; of the size of a few copies of the stack."""
-    crew: Crew | None = field(default=None, compare=False)
-    """Who else works on the blocks; None: nobody."""
-    scratch: "list[Scratch]" = field(default_factory=list, repr=False, compare=False)
-    """All files that lie in it: what was read of them is given back after each block."""
-
-    touched: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)
-    """Bytes of the files that were written or read since they last left the system's memory."""
-
-    def give_back(self) -> None:
-        """Let the system take back the memory of what was written or read; the files keep it.
-
-        Now and then files larger than the memory that may be used leave the system's own memory, too, which other
-        programs want: a machine that has to find new memory for each page of them spends more on that than on the
-        work.
-        """
-        is_crowded = sum(scratch.size for scratch in self.scratch) > self.memory_mb * 1e6
-        is_enough = self.touched[0] > _CACHED_BYTES
-        for scratch in self.scratch:
-            scratch.give_back(is_on_disk_alone=is_crowded and is_enough)
-        if is_enough:
-            self.touched[0] = 0
-
-
-class Scratch:
+class MapFile:
     """A new file of zeros, mapped into memory, that nothing else can find: it is gone when its arrays are."""
 
     def __init__(self, path: Path, size: int) -> None:
@@ -77,13 +47,42 @@ class Scratch:
             os.posix_fadvise(self.file, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much memory may be used, and where maps may lie that do not fit."""
+
+    memory_mb: float
+    folder: Path
+    """For files that are deleted when the work is done; of the size of a few copies of the stack."""
+    crew: Crew | None = field(default=None, compare=False)
+    """Who else works on the blocks; None: nobody."""
+    files: list[MapFile] = field(default_factory=list, repr=False, compare=False)
+    """All files that lie in it: what was read of them is given back after each block."""
+    touched: list[int] = field(default_factory=lambda: [0], repr=False, compare=False)
+    """Bytes of the files that were written or read since they last left the system's memory."""
+
+    def give_back(self) -> None:
+        """Let the system take back the memory of what was written or read; the files keep it.
+
+        Now and then files larger than the memory that may be used leave the system's own memory, too, which other
+        programs want: a machine that has to find new memory for each page of them spends more on that than on the
+        work.
+        """
+        is_crowded = sum(file.size for file in self.files) > self.memory_mb * 1e6
+        is_enough = self.touched[0] > _CACHED_BYTES
+        for file in self.files:
+            file.give_back(is_on_disk_alone=is_crowded and is_enough)
+        if is_enough:
+            self.touched[0] = 0
+
+
 @dataclass(slots=True, eq=False)
 class Maps:
     """Arrays over a whole area, in memory or, where they do not fit, in files."""
 
     room: Room | None = None
     """None: in memory."""
-    files: dict[str, Scratch] = field(default_factory=dict)
+    files: dict[str, MapFile] = field(default_factory=dict)
     """Where each array lies that is being written."""
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:  # noqa: ANN401 - as numpy's
@@ -91,10 +90,10 @@ class Maps:
         if self.room is None:
             return np.empty(shape, dtype=dtype)
         size = max(1, prod(shape) * np.dtype(dtype).itemsize)
-        scratch = Scratch(self.room.folder / f"{name}-{os.getpid()}-{len(self.room.scratch)}.map", size)
-        self.files[name] = scratch
-        self.room.scratch.append(scratch)
-        return np.frombuffer(scratch.mapped, dtype=dtype, count=prod(shape)).reshape(shape)
+        file = MapFile(self.room.folder / f"{name}-{os.getpid()}-{len(self.room.files)}.map", size)
+        self.files[name] = file
+        self.room.files.append(file)
+        return np.frombuffer(file.mapped, dtype=dtype, count=prod(shape)).reshape(shape)
 
     def put(
         self, name: str, array: NDArray[Any], own: Slices, values: NDArray[Any], *, at: tuple[int, ...] = ()
@@ -106,6 +105,7 @@ class Maps:
         rows, columns = own
         if name not in self.files or columns != slice(0, array.shape[-1]):
             (array[at] if at else array)[..., rows, columns] = values
+            self.touched(values.nbytes)
             return
         row_bytes = array.shape[-1] * array.itemsize
         inner = array.shape[len(at) : -2]

@@ -1,5 +1,6 @@
 """Blocks give what the whole gives, and hold no more than they may."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -230,6 +231,31 @@ def test_windows_are_written_to_files_whatever_their_width(tmp_path: Path) -> No
     np.testing.assert_array_equal(found, expected)
     maps.close()
     np.testing.assert_array_equal(found, expected)
+
+
+def test_files_larger_than_the_memory_that_may_be_used_leave_the_systems_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[int] = []
+    real = os.posix_fadvise
+
+    def drop(file: int, *where: int) -> None:
+        dropped.append(file)
+        real(file, *where)
+
+    monkeypatch.setattr("detection.room._CACHED_BYTES", 1_000_000)
+    monkeypatch.setattr("os.posix_fadvise", drop)
+    for memory_mb, is_dropped in ((1, True), (100, False)):
+        maps = Maps(room=Room(memory_mb=memory_mb, folder=tmp_path))
+        found = maps.empty("values", (2, 400, 500), np.float32)
+        expected = np.random.default_rng(2).standard_normal((2, 400, 500)).astype(np.float32)
+        for rows in (slice(0, 100), slice(100, 400)):
+            maps.put("values", found, (rows, slice(0, 500)), expected[:, rows])
+            assert not dropped or rows.stop == 400
+            maps.release()
+        assert bool(dropped) == is_dropped
+        np.testing.assert_array_equal(found, expected)
+        dropped.clear()
 
 
 @pytest.mark.parametrize("halo", [10, 120])
