@@ -93,16 +93,26 @@ def _median_or_late(delays: Sequence[int | None]) -> float | None:
 
 
 def by(results: Sequence[TrialResult], key: str) -> dict[str, list[TrialResult]]:
-    """Group trials by ``background``, ``kind`` or ``size`` (the size class of their one event)."""
+    """Group trials by ``background``, ``kind``, ``size`` (the size class of their one event) or ``promise``."""
     groups: dict[str, list[TrialResult]] = {}
     for result in results:
         trial = result.trial
         if key == "size":
             name = size_class(float(trial.truth["area_m2"].iloc[0])) if len(trial.truth) else "none"
+        elif key == "promise":
+            name = promise(result)
         else:
             name = str(getattr(trial, key)).split("-")[0]
         groups.setdefault(name, []).append(result)
     return dict(sorted(groups.items()))
+
+
+def promise(result: TrialResult) -> str:
+    """Say how large the one event is beside the smallest building that the run itself says it would have found."""
+    least_m2 = float(result.findings.coverage["detectable_area_m2"].iloc[0])
+    if not np.isfinite(least_m2):
+        return "nothing promised"
+    return "as large as promised" if float(result.trial.truth["area_m2"].iloc[0]) >= least_m2 else "smaller"
 
 
 def reliability(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

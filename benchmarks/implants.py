@@ -201,6 +201,7 @@ def figures(results: Sequence[TrialResult]) -> dict[str, Any]:
     return {
         "all": summarise(implants),
         "size": {f"built {name} m2": summarise(group) for name, group in by(built, "size").items()},
+        "promise": {f"built, {name}": summarise(group) for name, group in by(built, "promise").items()},
         "quiet": {name: summarise(group) for name, group in by(quiet, "background").items()},
         **{key: {n: summarise(g) for n, g in by(implants, key).items()} for key in ("kind", "background")},
         "reliability": stated,
@@ -211,7 +212,7 @@ def figures(results: Sequence[TrialResult]) -> dict[str, Any]:
 def report(measured: dict[str, Any]) -> str:
     """Return the figures as plain tables."""
     rows = [{"by": "all", **measured["all"]}]
-    for key in ("size", "kind", "background"):
+    for key in ("size", "promise", "kind", "background"):
         rows += [{"by": name, **values} for name, values in measured[key].items()]
     rows += [{"by": f"quiet {name}", **values} for name, values in measured["quiet"].items()]
     return f"{table(rows)}\n\n{table(measured['reliability'])}\ncalibration error {measured['calibration_error']}"

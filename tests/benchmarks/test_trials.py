@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon, box
 
 from benchmarks import trials
-from benchmarks.figures import calibration_error, event_figures, reliability, size_class
+from benchmarks.figures import calibration_error, event_figures, promise, reliability, size_class
 from benchmarks.trials import Trial, between, event_lines, named_as, run_trial, site_looks, until
 from detection.params import DetectParams
 from geo.grid import Grid
@@ -189,3 +189,16 @@ def test_stated_confidence_is_held_against_what_was_right() -> None:
 @pytest.mark.parametrize(("area_m2", "name"), [(2_499, "<2500"), (2_500, "2500-8000"), (8_000, ">=8000")])
 def test_size_classes_begin_with_their_first_number(area_m2: float, name: str) -> None:
     assert size_class(area_m2) == name
+
+
+@pytest.mark.parametrize(
+    ("detectable_m2", "said"),
+    [(9_000.0, "as large as promised"), (10_000.0, "as large as promised"), (10_001.0, "smaller")],
+)
+def test_an_event_is_put_beside_what_the_run_says_it_would_have_found(detectable_m2: float, said: str) -> None:
+    def result(least_m2: float) -> Any:  # noqa: ANN401 - what is looked at of a result
+        coverage = pd.DataFrame({"detectable_area_m2": [least_m2]})
+        return SimpleNamespace(findings=SimpleNamespace(coverage=coverage), trial=SimpleNamespace(truth=truth(FIRST)))
+
+    assert promise(result(detectable_m2)) == said
+    assert promise(result(np.nan)) == "nothing promised"
