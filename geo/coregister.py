@@ -34,8 +34,10 @@ _EDGE_CAP = 3.0
 _REFERENCE_DATES = 9
 """So many of the clearest dates make the reference: more would cost more and not make it much sharper."""
 _ENOUGH_FOR_A_REFERENCE = 3
+_MANY_TO_FILL = 1 << 14
+"""Of an image of more pixels than this not all are asked what stands in gaps…"""
 _ENOUGH_TO_FILL = 1_024
-"""Pixels whose median stands in gaps."""
+"""… but about as many, if they were seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +165,12 @@ def filling(values: NDArray[np.float32]) -> list[float]:
 
 def _thinned(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what is finite of `values`, shape (n,), of many an even share: a gap is filled as well by that."""
-    some = values[:: max(1, values.size // (2 * _ENOUGH_TO_FILL)) | 1]
-    seen = some[np.isfinite(some)]
-    if seen.size < _ENOUGH_TO_FILL:  # little was seen: then it all counts
-        seen = values[np.isfinite(values)]
-    return seen[:: max(1, seen.size // _ENOUGH_TO_FILL) | 1]
+    if values.size > _MANY_TO_FILL:
+        some = values[:: values.size // _ENOUGH_TO_FILL | 1]
+        seen = some[np.isfinite(some)]
+        if seen.size >= _ENOUGH_TO_FILL // 2:
+            return seen
+    return values[np.isfinite(values)]
 
 
 def moved_date(
