@@ -356,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", nargs="+", default=CASES[:3], choices=CASES)
     parser.add_argument("--side", type=int, default=10_980, help="pixels a side of the pair")
     parser.add_argument("--kilometres", nargs="+", type=float, default=[4, 12.65], help="sides of the areas")
-    parser.add_argument("--memory-mb", type=float, default=2_000, help="that the pair may take")
+    parser.add_argument("--memory-mb", type=float, default=1_700, help="that the pair may take")
     parser.add_argument("--limit-mb", type=int, default=600, help="that an area may take")
     parser.add_argument("--objects", nargs="+", type=int, default=[100, 400, 1600], help="how many there are")
     parser.add_argument("--objects-limit-mb", type=int, default=2_000, help="that an area of objects may take")

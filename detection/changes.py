@@ -388,7 +388,8 @@ def _bytes_a_px(dates: int, bands: int, params: DetectParams) -> float:
     if dates == _A_PAIR:
         return 4 * (_PAIR_COPIES * dates * bands + _PAIR_MAPS)
     cuts = min(dates - 1, params.steps.max_cuts)
-    return 4 * (_COPIES * dates * bands + _CUT_MAPS * cuts + _MAPS + 4 * bands)
+    solved = 2 * (6 + 3 * bands)  # the season's equations, in double precision
+    return 4 * (_COPIES * dates * bands + _CUT_MAPS * cuts + _MAPS + 4 * bands + solved)
 
 
 def block_px_of(dates: int, bands: int, params: DetectParams, room: Room | None) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import ahocorasick  # type: ignore[import-not-found]  # ships no types
+import ahocorasick  # type: ignore[import-not-found]  # a compiled module, without types or source to look at
 
 from aoi.gazetteer.catalogue import Catalogue, Kind, Name
 from aoi.gazetteer.names import has_arabic, has_hanzi

@@ -131,5 +131,5 @@ def scene_row(  # noqa: PLR0913  # the three last are known of some scenes alone
         reason=reason,
         catalogue_cloud_share=ref.cloud_share,
         shift_px=shift_px,
-        **(seen or {}),  # type: ignore[arg-type]  # fields of SceneRow
+        **(seen or {}),  # type: ignore[arg-type]  # the type of each field hangs on its name, which a mapping does not tell
     )

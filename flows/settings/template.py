@@ -99,7 +99,7 @@ def _left_out(name: str, definitions: Schema) -> Iterator[str]:
 def _items(section: object) -> list[tuple[str, Any]]:
     if isinstance(section, BaseModel):
         return [(name, getattr(section, name)) for name in type(section).model_fields]
-    return [(field.name, getattr(section, field.name)) for field in fields(section)]  # type: ignore[arg-type]  # a section is one or the other
+    return [(field.name, getattr(section, field.name)) for field in fields(section)]  # type: ignore[arg-type]  # what is no model is a dataclass
 
 
 def _comment(schema: Schema) -> Iterator[str]:

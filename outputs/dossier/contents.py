@@ -137,7 +137,7 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _is_missing(value: object) -> bool:
-    return not isinstance(value, BaseGeometry) and bool(pd.isna(value))  # type: ignore[call-overload]  # one cell
+    return not isinstance(value, BaseGeometry) and bool(pd.isna(value))  # type: ignore[call-overload]  # one cell of a table, of whatever type
 
 
 def built_curve(detections: gpd.GeoDataFrame) -> tuple[Built, ...]:

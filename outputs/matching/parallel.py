@@ -35,7 +35,7 @@ def run_over(count: int, work: Callable[[int], Result], *, workers: int | None =
     _work.append(work)
     try:
         with ProcessPoolExecutor(chosen, mp_context=multiprocessing.get_context("fork")) as pool:
-            return [item for chunk in pool.map(_run, bounds) for item in chunk]  # type: ignore[misc]  # _run forgets types
+            return [item for chunk in pool.map(_run, bounds) for item in chunk]  # type: ignore[misc]  # a forked process is given its work by name, without its type
     finally:
         _work.pop()
 

@@ -72,7 +72,10 @@ class FeatureLayer:
 
         """
         found = self._read_info()["total_bounds"]
-        return None if found is None or not np.isfinite(found).all() else tuple(float(value) for value in found)  # type: ignore[return-value]  # four numbers
+        if found is None or not np.isfinite(found).all():
+            return None
+        left, bottom, right, top = (float(value) for value in found)
+        return left, bottom, right, top
 
     def numbers(self, wanted: Wanted) -> list[int]:
         """Return the row numbers of all features that are `wanted`, in that order.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,13 +160,13 @@ def _draw_scale(draw: ImageDraw.ImageDraw, film: Film, zoom: float, at: tuple[fl
     right = left + length_m * px_per_m
     for colour, width in (("white", 6), (_INK, 3)):
         draw.line((left, bottom, right, bottom), fill=colour, width=width)
-    halo = {"stroke_width": 2, "stroke_fill": "white", "fill": _INK}
-    draw.text((left, bottom - 5), length_words(length_m), font=label_font(12), anchor="ls", **halo)  # type: ignore[arg-type]  # of mixed kinds
+    halo: dict[str, Any] = {"stroke_width": 2, "stroke_fill": "white", "fill": _INK}
+    draw.text((left, bottom - 5), length_words(length_m), font=label_font(12), anchor="ls", **halo)
     tip = right + 22
     for colour, width in (("white", 5), (_INK, 2)):
         draw.line((tip, bottom, tip, bottom - 20), fill=colour, width=width)
     draw.polygon([(tip - 5, bottom - 16), (tip + 5, bottom - 16), (tip, bottom - 27)], fill=_INK, outline="white")
-    draw.text((tip + 8, bottom), "N", font=label_font(12), anchor="ls", **halo)  # type: ignore[arg-type]  # as above
+    draw.text((tip + 8, bottom), "N", font=label_font(12), anchor="ls", **halo)
 
 
 def _draw_words(draw: ImageDraw.ImageDraw, film: Film, index: int, corner: tuple[int, int]) -> None:

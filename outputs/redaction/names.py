@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-import ahocorasick  # type: ignore[import-not-found]  # ships no types
+import ahocorasick  # type: ignore[import-not-found]  # a compiled module, without types or source to look at
 
 from outputs.matching.text import has_arabic, has_hanzi, plain, romanise_uyghur, simplify, sounds, squash
 
