@@ -22,8 +22,8 @@ _DEEPEST = 6
 """How many files may lie in one another."""
 _LARGEST = 500_000_000
 """Bytes that one file may unpack to."""
-_PRINTED = re.compile(rb"(?:[\x20-\x7e\t]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}){6,}")
-_PRINTED_WIDE = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
+_PRINTED = re.compile(rb"(?:[\x20-\x7e\t\r\n]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}){6,}")
+_PRINTED_WIDE = re.compile(rb"(?:[\x20-\x7e\t\r\n]\x00){6,}")
 _DATA_URI = re.compile(r"base64,([A-Za-z0-9+/=\s]{64,})")
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
@@ -84,6 +84,7 @@ def test_a_figure_fits_if_it_lies_in_the_span_of_any_place(
     after=st.text(max_size=30),
     change=st.sampled_from([str, str.upper, str.lower, str.title, lambda text: text.replace("e", "e\u0301")]),
 )
+@example(before="", between="\n", after="\x00", change=str)  # a zero makes other bytes of a text
 def test_a_name_is_found_in_whatever_stands_around_it(
     tmp_path: Path, before: str, between: str, after: str, change: Callable[[str], str]
 ) -> None:

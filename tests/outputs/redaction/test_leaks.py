@@ -379,7 +379,7 @@ _FORMATS: dict[str, Callable[[float, float], str]] = {
     "lon lat": lambda lon, lat: f"{lon:.6f} {lat:.6f}",
     "four decimals": lambda lon, lat: f"[{lon:.4f},{lat:.4f}]",
     "three decimals": lambda lon, lat: f"{lat:.3f}/{lon:.3f}",
-    "seventeen digits": lambda lon, lat: f'{{"y": {lat!r}, "x": {lon!r}}}',
+    "fifteen decimals": lambda lon, lat: f'{{"y": {lat:.15f}, "x": {lon:.15f}}}',
     "dms": lambda lon, lat: f"{_dms(lat)} {'N' if lat > 0 else 'S'}, {_dms(lon)} {'E' if lon > 0 else 'W'}",
     "e7": lambda lon, lat: f"{round(lat * 1e7)} {round(lon * 1e7)}",
     "mercator": lambda lon, lat: "{:.0f} {:.0f}".format(
